@@ -1,6 +1,6 @@
 .PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
   check-dead-code \
-  format lock chaos model questions fresh-root mutation
+  format lock sbom release chaos model questions fresh-root mutation
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -66,6 +66,14 @@ format:
 
 lock:            ## newest versions into requirements/*.lock (needs uv)
 	@scripts/lock
+
+release:         ## a wheel in dist/, which installs and serves from anywhere
+	@scripts/venv run
+	@.venv/bin/python -m flit_core.wheel --outdir dist
+
+sbom:            ## a bill of what an installation consists of, CycloneDX JSON: ARGS="--output-file sbom.json"
+	@scripts/venv sbom
+	@.venv/bin/cyclonedx-py requirements requirements/run.lock --pyproject pyproject.toml $(ARGS)
 
 chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite --minutes 10 --seed 1"
 	@scripts/venv dev

@@ -53,15 +53,18 @@ def site(
     Args:
         sites: Locked.
         kind: "sqlite" or "postgresql".
-        name: Of the data; a new revision of the schema makes them again.
+        name: Of the data; those of the revision before are upgraded.
         fill: Fills an empty database and returns a line to remember.
         is_fresh: Whether to make them again.
     """
-    name = f"{name}_{revisions.newest_revision()}"
-    done = sites.folder / f"{kind}-{name}.done"
+    newest = revisions.newest_revision()
+    done = sites.folder / f"{kind}-{name}_{newest}.done"
     if is_fresh:
         done.unlink(missing_ok=True)
+    elif not done.exists():
+        _upgrade(sites, kind, name, newest)
     is_there = done.exists()
+    name = f"{name}_{newest}"
     if kind == "sqlite":
         url = f"sqlite:///{sites.folder / name}.db"
         for end in () if is_there else ("", "-wal", "-shm"):
@@ -74,6 +77,31 @@ def site(
     if not is_there:
         _fill(made, fill, done)
     return made, done.read_text()
+
+
+def _upgrade(sites: Sites, kind: str, name: str, newest: str) -> None:
+    """Bring the newest database of a former revision to this one, if there is one."""
+    begin = f"{kind}-{name}_"
+    former = [
+        revision
+        for each in sites.folder.glob(f"{begin}*.done")
+        if (revision := each.stem.removeprefix(begin)) < newest
+    ]
+    if not former:
+        return
+    old, new = f"{name}_{max(former)}", f"{name}_{newest}"
+    if kind == "sqlite":
+        for end in (".db", ".db-wal"):
+            if (file := sites.folder / f"{old}{end}").exists():
+                file.rename(sites.folder / f"{new}{end}")
+        url = f"sqlite:///{sites.folder / new}.db"
+    else:
+        url = sites.rename_postgresql(old, new)
+    database = Database(url)
+    schema.upgrade(database)
+    database.close()
+    done = sites.folder / f"{kind}-{old}.done"
+    done.rename(sites.folder / f"{kind}-{new}.done")
 
 
 def _fill(made: Site, fill: Callable[[Runtime], str], done: Path) -> None:

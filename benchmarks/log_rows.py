@@ -144,7 +144,7 @@ def _add(
 ) -> None:
     webhooks = [_webhook(log, number, body) for number in numbers]
     bodies = [body_row(vault, row["id"], body) for row in webhooks]
-    attempts = [attempt for row in webhooks for attempt in _attempts(row)]
+    attempts = [attempt for row in webhooks for attempt in attempt_rows(row)]
     for model, rows in (
         (Webhook, webhooks),
         (WebhookBody, bodies),
@@ -229,7 +229,8 @@ def body_row(vault: Vault, webhook_id: int, body: bytes) -> dict[str, Any]:
     return {"webhook_id": webhook_id, **sealed}
 
 
-def _attempts(webhook: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def attempt_rows(webhook: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the attempts at forwarding a webhook."""
     is_delivered = webhook["outcome"] is Outcome.DELIVERED
     for number in range(webhook["attempts"]):
         yield {

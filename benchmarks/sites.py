@@ -63,6 +63,7 @@ class Site:
             "DASHBOARD_DATABASE_URL": self.database_url,
             "DASHBOARD_ENCRYPTION_KEYS": self.key,
             "DASHBOARD_RECALL_URL": self.recall_url,
+            "DASHBOARD_ALLOW_PRIVATE_ENDPOINTS": "true",  # all is on this machine
         }
 
     @property
@@ -73,6 +74,7 @@ class Site:
             database_url=self.database_url,
             encryption_keys=SecretStr(self.key),
             recall_url=self.recall_url,
+            allow_private_endpoints=True,
         )
 
     @contextmanager
@@ -160,6 +162,14 @@ class Sites:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{of}"'.encode())
         return self.postgresql_url(name)
+
+    def rename_postgresql(self, name: str, new: str) -> str:
+        """Rename a database; give its URL."""
+        uri = self.postgresql.get_uri()
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{new}"'.encode())
+            connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{new}"'.encode())
+        return self.postgresql_url(new)
 
     def postgresql_url(self, name: str) -> str:
         """Return the URL of a database that is there."""

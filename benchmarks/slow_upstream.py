@@ -53,7 +53,7 @@ def main() -> None:
             for kind in options.databases:
                 for name, delay_ms in _UPSTREAMS.items():
                     with _relay(sites, kind, delay_ms) as port:
-                        found[kind, name].append(asyncio.run(_offer(port, options)))
+                        found[kind, name].append(asyncio.run(offer(port, options)))
     print(_table(found))
 
 
@@ -83,7 +83,7 @@ def _relay(sites: Sites, kind: str, delay_ms: int | None) -> Iterator[int]:
         yield stack.enter_context(dashboard(site, command)).port
 
 
-async def _offer(port: int, options: argparse.Namespace) -> Answers:
+async def offer(port: int, options: argparse.Namespace) -> Answers:
     """Send each event when its time has come, also while earlier ones wait."""
     count = options.rate * (_WARM_UP_S + options.seconds)
     ready = list(load.events(count))

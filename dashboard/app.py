@@ -23,13 +23,23 @@ from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff, StaffSession
+from dashboard.services.alerts import sending as alert_sending
+from dashboard.services.alerts.rounds import Rounds
+from dashboard.services.api_tokens import replays
+from dashboard.services.audit import tallies
+from dashboard.services.audit.sealing import AuditPruner, Sealer
+from dashboard.services.audit.streaming import Streamer
 from dashboard.services.bot_tests import runs as bot_runs
 from dashboard.services.connect import attempts as connect_attempts
+from dashboard.services.encryption.ages import NoteAges
 from dashboard.services.encryption.keys import open_vault, session_key
+from dashboard.services.endpoints import changes, validations
 from dashboard.services.erasure import steps
+from dashboard.services.grants import own_servers as own_servers_watch
 from dashboard.services.grants import refreshing
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.services.invitations.invitations import note_expired
+from dashboard.services.marketplace import delivery_log as marketplace_log
 from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall.rate_limits import RateLimiter, Sweeper
 from dashboard.services.receiver.writer import WebhookWriter
@@ -39,10 +49,12 @@ from dashboard.services.retention.pruning import Pruner
 from dashboard.services.rotation import rotations
 from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
-from dashboard.services.staff import sessions
+from dashboard.services.staff import accounts, second_factors, sessions
+from dashboard.services.staff.single_sign_on import SingleSignOn
 from dashboard.services.status import contradictions, rhythm
 from dashboard.services.sweep import events, keys, pairs, sweep
 from dashboard.services.sweep.on_demand import OnDemandChecks
+from dashboard.services.user_mail import mails
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -55,9 +67,12 @@ from dashboard.web import (
     filters,
     headers,
     navigation,
+    proxies,
     request_log,
     signin,
+    two_hosts,
 )
+from dashboard.web.api import operations
 from dashboard.web.forms import base as forms
 from dashboard.web.hooks.wsgi import WebhookMiddleware
 from dashboard.web.hosts import HostMiddleware
@@ -66,16 +81,24 @@ from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
 from dashboard.web.token_endpoint import TokenMiddleware
 from dashboard.web.views import (
+    account,
+    alert_channels,
+    alerts,
+    api,
+    api_docs,
+    api_tokens,
     app_creation,
     approvals,
     attempts,
     audit,
     bot_tests,
     connect,
+    connect_button,
     connections,
     custody,
     delivery_log,
     domain,
+    endpoints,
     erasures,
     explain,
     going_live,
@@ -89,18 +112,24 @@ from dashboard.web.views import (
     own_connection,
     own_servers,
     page_designs,
+    passwords,
     recall_apps,
     resends,
     rotation,
+    single_sign_on,
     webhooks,
     workspaces,
     zoom_apps,
 )
+from dashboard.web.views import sessions as session_views
+from dashboard.web.views import settings as settings_views
 from dashboard.web.views import signin as signin_views
 from dashboard.web.views import staff as staff_views
 
 _BLUEPRINTS = [
     overview.bp,
+    alerts.bp,
+    alert_channels.bp,
     zoom_apps.bp,
     going_live.bp,
     rotation.bp,
@@ -113,6 +142,7 @@ _BLUEPRINTS = [
     domain.bp,
     bot_tests.bp,
     page_designs.bp,
+    connect_button.bp,
     connections.bp,
     invitations.bp,
     attempts.bp,
@@ -120,11 +150,20 @@ _BLUEPRINTS = [
     erasures.bp,
     webhooks.bp,
     resends.bp,
+    endpoints.bp,
     workspaces.bp,
     recall_apps.bp,
     staff_views.bp,
     audit.bp,
+    account.bp,
+    settings_views.bp,
+    api_tokens.bp,
+    api.bp,
+    api_docs.bp,
     signin_views.bp,
+    passwords.bp,
+    single_sign_on.bp,
+    session_views.bp,
     connect.bp,
     invitation.bp,
     own_connection.bp,
@@ -154,6 +193,7 @@ def build_runtime(
     Raises:
         SettingsError, VaultError, StorageError: One line, fit for standard error.
     """
+    changes.watch()
     clock = clock or Clock()
     database = database or Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
@@ -166,6 +206,7 @@ def build_runtime(
         region: make_http(settings.recall_url or host)
         for region, host in REGIONS.items()
     }
+    single = SingleSignOn.of(settings)
     return Runtime(
         settings=settings,
         public_url=settings.public_url or listens_on,
@@ -180,7 +221,9 @@ def build_runtime(
         zoom_marketplace=zoom_marketplace,
         zoom_marketplace_apps=zoom_marketplace_apps,
         writer=WebhookWriter(database, vault, clock, settings),
+        single_sign_on=single,
         closing=[
+            *([single.provider.close] if single else []),
             zoom_oauth.close,
             zoom.close,
             zoom_grants.close,
@@ -198,7 +241,9 @@ def create_app(runtime: Runtime) -> Flask:
     is_https = runtime.public_url.startswith("https://")
     app.config.update(
         SECRET_KEY=session_key(runtime.settings),
-        SESSION_COOKIE_NAME="dashboard_session",
+        # A cookie of this prefix is the host's own: no sibling sub-domain can set it.
+        SESSION_COOKIE_NAME="__Host-dashboard" if is_https else "dashboard",
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
@@ -211,20 +256,31 @@ def create_app(runtime: Runtime) -> Flask:
     compression.install(app)
     request_log.install(app)
     context.install(app, runtime)
-    signin.install(app, _find_session(runtime))
-    CSRFProtect(app)
+    lifetime = sessions.Lifetime.of(runtime.settings)
+    signin.install(app, _find_session(runtime, lifetime), lifetime)
+    two_hosts.install(
+        app,
+        public_url=runtime.public_url,
+        hosted_url=runtime.settings.hosted_url,
+        home=overview.home,
+    )
+    csrf = CSRFProtect(app)
+    csrf.exempt(api.bp)  # no cookie is read there, so there is nothing to forge
     headers.install(
         app,
         public_url=runtime.public_url,
         zoom_urls=(runtime.settings.zoom_url, GOVERNMENT_OAUTH),
+        image_hosts=[each for each in (runtime.settings.hosted_url,) if each],
         with_subdomains=runtime.settings.hsts_include_subdomains,
     )
     errors.install(app)
     forms.install(app)
     assets.install(app)
     filters.install(app, runtime.clock)
+    app.jinja_env.globals["single_sign_on"] = single_sign_on.offered
     navigation.install(app)
     etags.install(app)
+    proxies.install(app, trusted=runtime.settings.trusted_proxies)
     draw = fragments.drawing(app, runtime.public_url)
     watcher = Watcher(
         runtime.database,
@@ -237,6 +293,7 @@ def create_app(runtime: Runtime) -> Flask:
     checks = OnDemandChecks(runtime)
     runtime.stopping.append(checks.close)
     explain.install(app, checks)
+    operations.install(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     access.install(app)
@@ -275,12 +332,26 @@ def _note_watched(runtime: Runtime, zoom_app_ids: frozenset[UUID]) -> None:
         schedule.record_open_pages(session, zoom_app_ids, now=runtime.clock.now())
 
 
-def _find_session(runtime: Runtime) -> signin.Find:
-    def find(secret: str) -> tuple[StaffSession, Staff] | None:
+def _find_session(runtime: Runtime, lifetime: sessions.Lifetime) -> signin.Find:
+    def find(secret: str) -> tuple[StaffSession, Staff, signin.Limits] | None:
         with runtime.database.reading() as session:
-            return sessions.find(session, secret, now=runtime.clock.now())
+            now = runtime.clock.now()
+            found = sessions.find(session, secret, lifetime=lifetime, now=now)
+            if found is None:
+                return None
+            row, staff = found
+            return row, staff, accounts.limits_of(session, staff)
 
     return find
+
+
+def web_chores(runtime: Runtime) -> list[Callable[[], int]]:
+    """Return what a web process does about once a second, with a worker or without.
+
+    Were no worker there while a clock is set, what is dated ahead would become proof in
+    time.
+    """
+    return [ClockWatch(runtime)]
 
 
 def chores(runtime: Runtime) -> list[Callable[[], int]]:
@@ -292,9 +363,18 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(checklist.record_new, runtime),
         partial(rotations.run_due, runtime),
         partial(note_expired, runtime.database, runtime.clock),
-        partial(sessions.forget_ended, runtime.database, runtime.clock),
+        partial(
+            sessions.forget_ended,
+            runtime.database,
+            sessions.Lifetime.of(runtime.settings),
+            runtime.clock,
+        ),
+        partial(replays.forget_old, runtime.database, runtime.clock),
+        partial(second_factors.forget_expired, runtime.database, runtime.clock),
+        NoteAges(runtime.database, runtime.vault, runtime.clock, runtime.settings),
         partial(connect_attempts.note_expired, runtime.database, runtime.clock),
         refreshing.DueRefreshes(runtime),
+        own_servers_watch.DailyTests(runtime),
         partial(pairs.run_due, runtime),
         partial(keys.run_due, runtime),
         sweep.Sweep(runtime),
@@ -302,7 +382,16 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(steps.run_due, runtime),
         Sweeper(runtime.database, runtime.clock),
         Pruner(runtime),
+        partial(tallies.record_counted, runtime.database, runtime.clock),
+        Streamer(runtime.database, runtime.clock, runtime.settings.audit_stream),
+        Sealer(runtime.database, runtime.vault, runtime.clock),
+        AuditPruner(runtime.database, runtime.vault, runtime.clock, runtime.settings),
         rhythm.RhythmRecorder(runtime),
         contradictions.Contradictions(runtime.database, runtime.clock),
+        validations.ValidationChanges(runtime),
+        marketplace_log.AutomaticReading(runtime),
         ProbeScheduler(runtime),
+        Rounds(runtime),
+        alert_sending.sender(runtime),
+        mails.sender(runtime),
     ]

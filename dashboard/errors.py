@@ -159,3 +159,23 @@ def words(error: UpstreamError) -> str:
 def shortened(text: str, length: int) -> str:
     """Return at most so many characters; a cut is marked, not to be read as whole."""
     return text if len(text) <= length else f"{text[: length - 1]}{CUT}"
+
+
+class SendError(DashboardError):
+    """A message was not taken; one sentence, without the address's secrets.
+
+    Attributes:
+        is_final: Another try can't help: the recipient or the message was refused.
+        may_have_arrived: The answer was lost after the message was handed in.
+    """
+
+    def __init__(
+        self, message: str, *, is_final: bool = False, may_have_arrived: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+        self.may_have_arrived = may_have_arrived
+
+
+class AuditBrokenError(DashboardError):
+    """The audit log was altered; says where it breaks."""

@@ -27,6 +27,7 @@ _SECRET_PLACES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"(/connect/[^/\s?#]{1,200}/i/)[^/\s?#\"']++", rf"\1{_REMOVED}"),
+        (r"(/password/)[^/\s?#\"']++", rf"\1{_REMOVED}"),
         (r"(/tokens/)[^/\s?#\"']++", rf"\1{_REMOVED}"),
         (rf"([?&][a-z_]{{0,40}}(?:{_PARAMETERS})=)[^&\s\"']++", rf"\1{_REMOVED}"),
         (r"(\bwhsec_)[A-Za-z0-9+/=_-]++", rf"\1{_REMOVED}"),

@@ -32,17 +32,25 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from dashboard import logs
-from dashboard.app import bare_headers, build_runtime, chores, create_app
+from dashboard.app import (
+    bare_headers,
+    build_runtime,
+    chores,
+    create_app,
+    web_chores,
+)
 from dashboard.clients.http import tls
 from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
+from dashboard.services.alerts.stand_in import StandIn
 from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings, public_url_trouble
 from dashboard.web.hooks.rsgi import WebhookEndpoint
 from dashboard.web.live import watcher
 from dashboard.web.rsgi import RsgiApp, WsgiAdapter
 from dashboard.web.token_endpoint import TokenEndpoint
-from dashboard.worker import Worker
+from dashboard.worker import Worker, run_chores
 
 THREADS = 256
 _BACKLOG = 2048
@@ -232,6 +240,24 @@ def prepare(settings: Settings, upgrade: Upgrade | None) -> str:
     return database.place
 
 
+def begin_web_chores(runtime: Runtime) -> Callable[[], None]:
+    """Begin what each web process does beside its requests; return what ends it."""
+    stopping = threading.Event()
+    thread = threading.Thread(
+        target=run_chores,
+        args=(web_chores(runtime), stopping),
+        name="web chores",
+        daemon=True,
+    )
+    thread.start()
+
+    def end() -> None:
+        stopping.set()
+        thread.join(_STOPS_WITHIN_S)
+
+    return end
+
+
 def _load(
     settings: Settings,
     listens_on: str,
@@ -249,6 +275,11 @@ def _load(
         worker = Worker(runtime, chores=chores(runtime))
         worker.start()
         closing.insert(0, worker.stop)
+    else:
+        closing.insert(0, begin_web_chores(runtime))
+    stand_in = StandIn(runtime)
+    stand_in.start()
+    closing.insert(0, stand_in.close)
 
     def close() -> None:
         for step in closing:

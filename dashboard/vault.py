@@ -36,6 +36,11 @@ class Vault:
         # A forked process would draw the same ones.
         os.register_at_fork(after_in_child=self._nonces.clear)
 
+    @property
+    def newest_key_id(self) -> str:
+        """What tells the newest key from others; nothing of the key."""
+        return self._newest.hex()
+
     def seal(self, value: bytes, *, table: str, column: str, row: object) -> bytes:
         """Return `value` encrypted with the newest key for this one place."""
         nonce = self._nonce()

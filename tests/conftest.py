@@ -23,9 +23,10 @@ from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.runtime import Runtime
-from dashboard.services.staff import accounts, sessions
+from dashboard.services.staff import accounts, passwords, sessions
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
+from dashboard.web.live.watcher import watcher_of
 from tests.fixtures.routing import use_lazy_rules
 from tests.fixtures.slow_work import refuse_slow_work
 from tests.makers import NOON, FakeClock
@@ -39,7 +40,7 @@ QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 use_lazy_rules()
 refuse_slow_work()
-accounts.hash_with(QUICK_HASHER)
+passwords.hash_with(QUICK_HASHER)
 
 SignIn = Callable[[Role], FlaskClient]
 
@@ -124,6 +125,7 @@ def settings(sandbox: RunningSandbox, sqlite: Database, tmp_path: Path) -> Setti
         zoom_url=sandbox.zoom_url,
         zoom_api_url=sandbox.zoom_url,
         recall_url=sandbox.recall_url,
+        require_second_factor="none",
     )
 
 
@@ -146,7 +148,9 @@ def compiled_templates(
 
 
 @pytest.fixture
-def app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> Flask:
+def app(
+    runtime: Runtime, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Flask]:
     made = create_app(runtime)
     made.jinja_env.bytecode_cache = compiled_templates
     made.config.update(
@@ -156,7 +160,8 @@ def app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> Flask:
         SERVER_NAME=HTTPS.removeprefix("https://"),
         PREFERRED_URL_SCHEME="https",
     )
-    return made
+    yield made
+    watcher_of(made).close()  # its thread outlives a stream that a test leaves open
 
 
 @pytest.fixture
@@ -200,7 +205,12 @@ def as_role(app: Flask, runtime: Runtime, password_hash: str) -> SignIn:
 def a_session(session: Session, person: Staff) -> str:
     """Begin a session that lasts, wherever a test moves the clock; give its secret."""
     return sessions.begin(
-        session, person.id, address="", user_agent="", now=NOON + timedelta(days=3650)
+        session,
+        person.id,
+        address="",
+        user_agent="",
+        second_factor="passkey",
+        now=NOON + timedelta(days=3650),
     )
 
 

@@ -11,8 +11,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from re import _constants as op  # type: ignore[attr-defined]  # no stubs
-from re import _parser  # type: ignore[attr-defined]  # as above
+from re import _constants as op  # type: ignore[attr-defined,unused-ignore]  # no stubs
+from re import _parser  # type: ignore[attr-defined,unused-ignore]  # as above
 from typing import Any
 from uuid import uuid4
 

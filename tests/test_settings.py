@@ -71,10 +71,10 @@ def test_the_env_file_of_the_instance_is_read(tmp_path: Path) -> None:
     [
         ("DASHBOARD_METRICS_TOKN", "DASHBOARD_METRICS_TOKEN"),
         ("dashboard_public_ulr", "DASHBOARD_PUBLIC_URL"),
-        ("DASHBOARD_SECRET_KEY_FILE", "DASHBOARD_SECRET_KEY"),
+        ("DASHBOARD_SECRET_KYE_FILE", "DASHBOARD_SECRET_KEY_FILE"),
         ("DASHBOARD_INSTANCE", "DASHBOARD_INSTANCE_DIR"),
         ("DASHBOARD_WEBHOOK_BODY_RETENTION_DAYS", "DASHBOARD_WEBHOOK_RETENTION_DAYS"),
-        ("DASHBOARD_OIDC_ISSUER", None),
+        ("DASHBOARD_QQQQQQ", None),
         ("DASHBOARD_", None),
     ],
 )
@@ -303,3 +303,72 @@ def test_a_lost_key_stops_the_start_instead_of_being_made_anew(
         open_vault(load(instance=tmp_path), sqlite)
 
     assert not (tmp_path / "encryption_keys").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECRET_KEY",
+        "ENCRYPTION_KEYS",
+        "METRICS_TOKEN",
+        "DATABASE_URL",
+        "OIDC_CLIENT_SECRET",
+    ],
+)
+@pytest.mark.parametrize("how", ["both", "missing", "empty", "long", "bytes"])
+def test_a_secret_file_that_cannot_be_used_stops_the_start_without_its_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, how: str
+) -> None:
+    file = tmp_path / "secret"
+    content = {"empty": b"\n", "long": b"hunter2" * 10_000, "bytes": b"hunter2\xff"}
+    if how != "missing":
+        file.write_bytes(content.get(how, b"hunter2hunter2hunter2"))
+    monkeypatch.setenv(f"DASHBOARD_{name}_FILE", str(file))
+    if how == "both":
+        monkeypatch.setenv(f"DASHBOARD_{name}", "hunter2hunter2hunter2")
+
+    with pytest.raises(SettingsError) as raised:
+        load(instance=tmp_path)
+
+    assert f"DASHBOARD_{name}_FILE" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_secret_may_be_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(" a secret of sixteen \n")
+    monkeypatch.setenv("DASHBOARD_SECRET_KEY_FILE", str(tmp_path / "key"))
+
+    found = load(instance=tmp_path).secret_key
+
+    assert found is not None
+    assert found.get_secret_value() == " a secret of sixteen "
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"oidc_issuer": "https://idp.example.com"},
+        {"oidc_only": True},
+        {"oidc_name": "Sign in"},
+        {"oidc_client_secret": "x", "oidc_client_id": "y"},
+        {
+            "oidc_issuer": "https://idp.example.com",
+            "oidc_client_id": "x",
+            "oidc_client_secret": "y",
+            "oidc_role_claim": "groups",
+        },
+        {
+            "oidc_issuer": "http://idp.example.com",
+            "oidc_client_id": "x",
+            "oidc_client_secret": "y",
+        },
+    ],
+    ids=["issuer", "only", "name", "client", "claim", "http"],
+)
+def test_single_sign_on_that_is_not_whole_stops_the_start(
+    tmp_path: Path, given: dict[str, object]
+) -> None:
+    with pytest.raises(SettingsError, match="DASHBOARD_OIDC_"):
+        load(instance=tmp_path, **given)

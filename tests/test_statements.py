@@ -51,9 +51,13 @@ SEEN = {
     "clients/zoom/oauth.py": ("What it means only Zoom knows",),
     "services/app_creation/creation.py": (
         "Zoom sends both events to this webhook URL.",
+        "Zoom gives this app no token for this",
     ),
-    "services/explain/rules_meetings.py": ("Recall uses that of",),
-    "services/facts/zoom_log.py": ("Zoom's log doesn't say why",),
+    "services/explain/rules_meetings.py": ("Recall used that of",),
+    "services/facts/zoom_log.py": (
+        "Zoom's log doesn't say why",
+        "has an address that Zoom doesn't call",
+    ),
     "services/marketplace/domain.py": ("Zoom can't see it either",),
     "services/marketplace/review.py": (
         "Recall.ai runs the meeting bots for us.",
@@ -77,6 +81,12 @@ SEEN = {
     "services/token_states/rules.py": ("Recall's credential status is unhealthy.",),
     "services/zoom_apps/secret_changes.py": ("If Recall doesn't answer",),
     "templates/app_creation/made.html": ("What Zoom leaves out is named",),
+    "templates/bot_tests/listed.html": (
+        "Bots that Recall lists in this",
+        "bots that Recall lists",
+        "Recall lists more bots than the that were read",
+        "Meetings are known as theirs while Recall maps them",
+    ),
     "templates/connect/help.html": ("Zoom's events about meetings are deleted",),
     "templates/connect/link/end.html": ("Zoom shows us that it is yours.",),
     "templates/connections/partials/_list.html": ("Each user who connects Zoom",),
@@ -92,6 +102,9 @@ SEEN = {
     "templates/zoom_apps/custody.html": ("The dashboard stores none of their tokens",),
     "templates/zoom_apps/edit.html": ("The previous one is accepted until Zoom uses",),
     "templates/zoom_apps/index.html": ("Each entry is one set of Zoom credentials.",),
+    "templates/zoom_apps/partials/_events.html": (
+        "the step is complete when Zoom's subscription",
+    ),
     "templates/zoom_apps/partials/_gone.html": ("The webhook URL in Recall changes",),
     "templates/zoom_apps/partials/_rotation.html": (
         "The previous one is removed unless Zoom uses it again.",

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from dashboard.errors import VaultError
@@ -24,6 +25,18 @@ def test_a_sealed_value_opens_at_its_place() -> None:
 
     assert vault.open(sealed, **PLACE) == b"value"
     assert b"value" not in sealed
+
+
+def test_a_value_is_sealed_with_aes_256_gcm() -> None:
+    key = new_key()
+    [raw] = parse_keys(key)
+    sealed = a_vault(key).seal(b"value", **PLACE)
+
+    opened = AESGCM(raw).decrypt(
+        sealed[5:17], sealed[17:], b"zoom_app\0client_secret\x001"
+    )
+
+    assert (len(raw), opened) == (32, b"value")
 
 
 @pytest.mark.parametrize(

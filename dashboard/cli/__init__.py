@@ -16,8 +16,14 @@ from dashboard import logs
 from dashboard.errors import DashboardError, StorageError
 
 _COMMANDS = {
+    "alert-channel": "alert_channel:group",
+    "api-token": "api_token:group",
+    "audit": "audit:group",
+    "config": "config:group",
     "db": "database:group",
     "demo": "sandbox:demo",
+    "destination": "endpoint:destinations",
+    "endpoint": "endpoint:group",
     "explain": "explain:command",
     "invite": "invite:command",
     "keys": "database:keys_group",

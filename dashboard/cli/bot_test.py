@@ -29,7 +29,7 @@ def command(
     Ends with 0 if the bot was allowed to record. Recall bills the bot's time.
     """
     with opened_services() as runtime:
-        row = runs.begin(runtime, zoom_app_id, meeting, actor=audit.COMMAND_LINE)
+        row = runs.begin(runtime, zoom_app_id, meeting, actor=audit.command_line())
         while row.ended_at is None:
             time.sleep(_PAUSE_S)
             runs.run_due(runtime)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,8 +12,9 @@ from dashboard import schema
 from dashboard.cli.opening import opened_database, opened_services
 from dashboard.clock import Clock
 from dashboard.db import Database, revisions
-from dashboard.errors import InvalidInputError, SchemaError
+from dashboard.errors import DatabaseBusyError, InvalidInputError, SchemaError
 from dashboard.services import audit
+from dashboard.services.audit import signing
 from dashboard.services.encryption import keys
 from dashboard.services.repair import repair
 
@@ -26,9 +28,13 @@ def group() -> None:
 def upgrade() -> None:
     """Upgrade the tables to this version. SQLite is backed up first."""
     with opened_database() as database:
+        before = revisions.current_revision(database)
         copy = schema.upgrade_with_backup(database)
         if copy:
             click.echo(f"The previous database was saved as {copy}.")
+        revision = revisions.current_revision(database)
+        if revision != before:
+            _record(database, "database.upgraded", f"{before or 'empty'} to {revision}")
         click.echo(f"Tables are at revision {revisions.current_revision(database)}.")
 
 
@@ -69,6 +75,7 @@ def backup(target: Path | None) -> None:
             )
         if target is not None and is_named:
             copy = copy.replace(target)
+        _record_if_free(database, "database.backed_up", copy.name)
         click.echo(f"Saved as {copy}. Back up the encryption key too.")
 
 
@@ -99,6 +106,7 @@ def restore(source: Path) -> None:
     with opened_database() as database:
         schema.upgrade(database)
         _mark_restored(database)
+        _record(database, "database.restored", source.name)
         click.echo("Restored. Everything is checked again after the start.")
 
 
@@ -108,12 +116,27 @@ def restored() -> None:
     with opened_database() as database:
         revisions.require_newest(database)
         _mark_restored(database)
+        _record(database, "database.restored", "marked")
         click.echo("Marked. Everything is checked again after the start.")
 
 
 def _mark_restored(database: Database) -> None:
     with database.writing() as session:
         repair.mark_restored(session, now=Clock().now())
+
+
+def _record(database: Database, act: str, subject: str) -> None:
+    """Commits."""
+    with database.writing() as session:
+        who, now = audit.command_line(), Clock().now()
+        audit.record(session, who, act, subject=subject, now=now)
+
+
+def _record_if_free(database: Database, act: str, subject: str) -> None:
+    """As `_record`; a backup beside a running server can't write to SQLite."""
+    with suppress(DatabaseBusyError, SchemaError):
+        revisions.require_newest(database)
+        _record(database, act, subject)
 
 
 def _check_file(path: Path) -> None:
@@ -142,9 +165,10 @@ def rotate() -> None:
         with runtime.database.writing() as session:
             audit.record(
                 session,
-                audit.COMMAND_LINE,
+                audit.command_line(),
                 "keys.rotated",
                 subject=f"{changed} values",
                 now=runtime.clock.now(),
             )
+            signing.add_key(session, runtime.vault, now=runtime.clock.now())
     click.echo(f"Re-encrypted {changed} values. You can remove the old keys.")

@@ -16,6 +16,7 @@ from dashboard.services.explain import explain
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.questions import LONGEST
 from dashboard.services.explain.verdicts import Line, Target
+from dashboard.services.runtime import Runtime
 
 _PATHS = {
     Target.CONNECTION: "/connections/",
@@ -64,15 +65,14 @@ def command(
                         bot=said.bot,
                         now=now,
                     )
-        public_url = runtime.public_url
     if as_json:
-        click.echo(json.dumps(_object(found, told, public_url)))
+        click.echo(json.dumps(_object(found, told, runtime)))
     else:
-        _say(found, told, public_url)
+        _say(found, told, runtime)
 
 
 def _object(
-    found: Answer, told: Sequence[Line] | None, public_url: str
+    found: Answer, told: Sequence[Line] | None, runtime: Runtime
 ) -> dict[str, object]:
     verdict = found.verdict
     shown: dict[str, object] = {
@@ -84,24 +84,24 @@ def _object(
         "next_step": verdict.step,
         "also": verdict.also_plain,
         "possible_reasons": list(verdict.reasons),
-        "link": _link(verdict.target, found.target_id, public_url),
-        "evidence": [_line(line, public_url) for line in found.lines],
+        "link": _link(verdict.target, found.target_id, runtime),
+        "evidence": [_line(line, runtime) for line in found.lines],
     }
     if told is not None:
-        shown["recall"] = [_line(line, public_url) for line in told]
+        shown["recall"] = [_line(line, runtime) for line in told]
     return shown
 
 
-def _line(line: Line, public_url: str) -> dict[str, object]:
+def _line(line: Line, runtime: Runtime) -> dict[str, object]:
     return {
         "at": None if line.at is None else to_jsonable_python(line.at),
         "source": line.source,
         "words": line.words,
-        "link": _link(line.target, line.target_id, public_url),
+        "link": _link(line.target, line.target_id, runtime),
     }
 
 
-def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
+def _say(found: Answer, told: Sequence[Line] | None, runtime: Runtime) -> None:
     verdict = found.verdict
     click.echo(f"{cell(verdict.sentence)} [{verdict.id}]")
     if verdict.also:
@@ -109,7 +109,7 @@ def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
     click.echo(f"{verdict.label} {verdict.step}".strip())
     for number, reason in enumerate(verdict.reasons, start=1):
         click.echo(f"{number}. {cell(reason)}")
-    link = _link(verdict.target, found.target_id, public_url)
+    link = _link(verdict.target, found.target_id, runtime)
     if link is not None:
         click.echo(link)
     if found.asked.unread:
@@ -123,11 +123,11 @@ def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
             click.echo(f"{at:<20}  {line.source:<9}  {cell(line.words)}")
 
 
-def _link(target: Target, its_id: str, public_url: str) -> str | None:
+def _link(target: Target, its_id: str, runtime: Runtime) -> str | None:
     if target is Target.WORKSPACES:
-        return f"{public_url}{_PATHS[target]}"
+        return f"{runtime.public_url}{_PATHS[target]}"
     if not its_id:
         return None
     if target is Target.CONNECT_LINK:
-        return urls.connect_url(public_url, its_id)
-    return f"{public_url}{_PATHS[target]}{its_id}"
+        return urls.connect_url(runtime.hosted_url, its_id)
+    return f"{runtime.public_url}{_PATHS[target]}{its_id}"

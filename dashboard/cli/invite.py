@@ -1,6 +1,7 @@
 """`dashboard invite`: links made for one person each, one or a list of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from dashboard.errors import InvalidInputError
 from dashboard.services import audit
 from dashboard.services.invitations import csv_import, invitations
 from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS, Wanted
+from dashboard.services.user_mail import mails
 from dashboard.services.zoom_apps import apps
 from dashboard.web import exports
 
@@ -24,7 +26,19 @@ _LARGEST_LIST_BYTES = 1_000_000
     default="",
     help="Only the Zoom account with this email can use the link.",
 )
-@click.option("--user-ref", default="", help="Your own ID for the user.")
+@click.option(
+    "--user-ref",
+    "--reference",
+    "user_ref",
+    default="",
+    help="Your own ID for the user.",
+)
+@click.option("--tag", "tags", multiple=True, help="A word of yours. Repeatable.")
+@click.option(
+    "--return-url",
+    default="",
+    help="Where a button leads after connecting; its origin must be allowed.",
+)
 @click.option(
     "--expires-days",
     default=LASTS_DAYS,
@@ -36,15 +50,26 @@ _LARGEST_LIST_BYTES = 1_000_000
     "--csv",
     "list_file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="CSV list with the columns email and user_ref; - reads standard input.",
+    help="CSV list with the columns email, user_ref and tags; - reads standard input.",
+)
+@click.option("--send", "sends", is_flag=True, help="Send each link by email.")
+@click.option(
+    "--remind-days",
+    default=0,
+    type=click.IntRange(0, mails.LONGEST_REMINDER_DAYS),
+    help="With --send: remind once after so many days who has not opened the link.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     zoom_app_id: UUID,
     email: str,
     user_ref: str,
+    tags: tuple[str, ...],
+    return_url: str,
     expires_days: int,
     list_file: Path | None,
+    sends: bool,  # noqa: FBT001 - click passes flags so
+    remind_days: int,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
     """Create a connect link for one person, or for each line of a list.
@@ -52,10 +77,12 @@ def command(
     The links are printed once; only their hashes are stored. One link is printed as
     text, a list as CSV.
     """
-    if list_file is not None and (email or user_ref):
-        raise click.UsageError("Use either --csv, or --email and --user-ref.")
+    if list_file is not None and (email or user_ref or tags):
+        raise click.UsageError("Use either --csv, or --email, --user-ref and --tag.")
     people = (
-        [csv_import.one(email, user_ref)] if list_file is None else _read(list_file)
+        [csv_import.one(email, user_ref, " ".join(tags))]
+        if list_file is None
+        else _read(list_file)
     )
     with opened_services() as runtime:
         with runtime.database.writing() as session:
@@ -63,12 +90,21 @@ def command(
             made = invitations.make(
                 session,
                 app,
-                people,
+                [replace(one, return_url=return_url) for one in people],
                 days=expires_days,
-                actor=audit.COMMAND_LINE,
+                actor=audit.command_line(),
                 now=runtime.clock.now(),
             )
-        rows = csv_import.link_rows(made, app, public_url=runtime.public_url)
+            if sends:
+                mails.require_server(runtime.settings)
+                mails.write(
+                    session,
+                    runtime.vault,
+                    made,
+                    remind_days=remind_days,
+                    now=runtime.clock.now(),
+                )
+        rows = csv_import.link_rows(made, app, hosted_url=runtime.hosted_url)
     if as_json:
         click.echo(json.dumps({"invitations": rows}))
     elif list_file is None:

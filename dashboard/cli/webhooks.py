@@ -178,7 +178,7 @@ def prune(
                 subject = f"{total.webhooks} older than {days} d"
                 audit.record(
                     session,
-                    audit.COMMAND_LINE,
+                    audit.command_line(),
                     "webhook.pruned",
                     subject=subject,
                     now=now,
@@ -362,7 +362,7 @@ def resend(
 
 def _resend_one(runtime: Runtime, webhook_id: int, *, as_json: bool) -> None:
     resend_id = resends.begin_one(
-        runtime, webhook_id, resend_id=None, actor=audit.COMMAND_LINE
+        runtime, webhook_id, resend_id=None, actor=audit.command_line()
     )
     if as_json:
         click.echo(json.dumps({"resend_id": str(resend_id), "expected": 1}))
@@ -389,7 +389,7 @@ def _resend_many(
         )
     )
     if is_begun:
-        resends.begin(runtime, resend_id, filters, actor=audit.COMMAND_LINE)
+        resends.begin(runtime, resend_id, filters, actor=audit.command_line())
     if as_json:
         counts = {"total": found.total, **dataclasses.asdict(found)}
         made = str(resend_id) if is_begun else None

@@ -114,7 +114,7 @@ def add(
         secret_token=read_secret(secret_token_file),
     )
     with opened_services() as runtime:
-        entered = credential_checks.create(runtime, values, actor=audit.COMMAND_LINE)
+        entered = credential_checks.create(runtime, values, actor=audit.command_line())
         with runtime.database.reading() as session:
             slug = apps.get(session, entered.zoom_app_id).slug
         urls = {
@@ -122,7 +122,7 @@ def add(
             "webhook_url": addresses.webhook_url(
                 runtime.public_url, entered.zoom_app_id
             ),
-            "connect_url": addresses.connect_url(runtime.public_url, slug),
+            "connect_url": addresses.connect_url(runtime.hosted_url, slug),
         }
     for label in entered.trimmed:
         click.echo(f"Removed white space around the {label}.", err=True)
@@ -250,7 +250,7 @@ def replace_token_addresses(zoom_app_id: UUID, connection: UUID | None) -> None:
         if connection is not None and not wanted:
             raise NotFoundError("connection with tokens stored here")
         for each in wanted:
-            actions.replace_key(runtime, each, actor=audit.COMMAND_LINE)
+            actions.replace_key(runtime, each, actor=audit.command_line())
     click.echo(
         f"{len(wanted)} token addresses have ended. The dashboard registers new ones "
         "at Recall with the next health checks, which are due now."
@@ -289,7 +289,7 @@ def rotate(
             secret_token=_read(secret_token_file),
         )
         changed = rotations.change(
-            runtime, zoom_app_id, changes, actor=audit.COMMAND_LINE
+            runtime, zoom_app_id, changes, actor=audit.command_line()
         )
     for label in changed.saved.trimmed:
         click.echo(f"Removed white space around the {label}.", err=True)
@@ -323,7 +323,7 @@ def _workspace(runtime: Runtime, values: NewWorkspace) -> UUID:
         there = workspaces.find_by_key(session, values.region, values.api_key)
         if there is not None:
             return there.id
-    entered = workspaces.create(runtime, values, actor=audit.COMMAND_LINE)
+    entered = workspaces.create(runtime, values, actor=audit.command_line())
     return entered.workspace_id
 
 

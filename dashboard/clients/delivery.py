@@ -1,19 +1,30 @@
 """Posts webhooks to Recall as Zoom wrote them, many at once over open connections.
 
+Also to addresses that people enter, where `Endpoints` checks who is connected to.
 aiohttp, because a POST costs it a fifth of httpx2's processor time.
 """
 
-import asyncio
 import ipaddress
 import re
+import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
+from dashboard.clients.http.public_only import (
+    AddressInfo,
+    PrivateAddressError,
+    has_proxy,
+    open_socket,
+    require_public,
+    url_problem,
+)
 from dashboard.clients.http.tls import context
 
 PASSED_ON = frozenset(
@@ -43,9 +54,21 @@ class Failure(StrEnum):
     DNS = "dns"
     TLS = "tls"
     REFUSED = "refused"
+    PRIVATE = "private"  # the address is not a public one; nothing was sent
     BROKEN = "broken"
     ADDRESS = "address"  # the URL itself cannot be used
     SEALED = "sealed"  # our own: the bytes could not be decrypted
+
+
+# The first that fits counts.
+_FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
+    (TimeoutError, Failure.TIMEOUT),
+    (aiohttp.ClientConnectorDNSError, Failure.DNS),
+    (aiohttp.ClientSSLError, Failure.TLS),
+    (aiohttp.ClientConnectorError, Failure.REFUSED),
+    (aiohttp.InvalidURL, Failure.ADDRESS),
+    (ValueError, Failure.ADDRESS),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +100,21 @@ def open_session(base_url: str | None) -> aiohttp.ClientSession:
         base_url: The one host of every delivery, or None for Recall's own.
     """
     trust_env = base_url is None or not _is_this_machine(base_url)
+    return _session(trust_env=trust_env)
+
+
+def _session(
+    *,
+    trust_env: bool,
+    socket_factory: Callable[[AddressInfo], socket.socket] | None = None,
+    resolver: AbstractResolver | None = None,
+) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,  # the worker has its own bounds
             ssl=context(trust_env=trust_env),
+            socket_factory=socket_factory,
+            resolver=resolver,
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
@@ -91,14 +125,58 @@ def open_session(base_url: str | None) -> aiohttp.ClientSession:
     )
 
 
+class Endpoints:
+    """Posts to addresses that people entered, over connections of its own.
+
+    To be used as a context manager in the running loop.
+
+    Args:
+        is_private_allowed: For trials on one machine.
+        resolver: Stands in for the name server.
+    """
+
+    def __init__(
+        self, *, is_private_allowed: bool, resolver: AbstractResolver | None = None
+    ) -> None:
+        self._is_private_allowed = is_private_allowed
+        self._direct = _session(
+            trust_env=False,
+            socket_factory=None if is_private_allowed else open_socket,
+            resolver=resolver,
+        )
+        self._by_proxy = _session(trust_env=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._direct.close()
+        await self._by_proxy.close()
+
+    async def post(
+        self, url: str, *, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """Post once, to a public address; never raises, as `post`."""
+        if url_problem(url, is_private_allowed=self._is_private_allowed):
+            return Answer(failure=Failure.PRIVATE)
+        if not has_proxy(url):
+            return await post(self._direct, url, body=body, headers=headers)
+        try:
+            if not self._is_private_allowed:
+                await require_public(url)
+        except PrivateAddressError:
+            return Answer(failure=Failure.PRIVATE)
+        return await post(self._by_proxy, url, body=body, headers=headers)
+
+
 async def post(
     session: aiohttp.ClientSession,
     url: str,
     *,
     body: bytes,
-    headers: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
 ) -> Answer:
-    """Post the bytes untouched, with the headers of Zoom that are passed on.
+    """Post the bytes untouched, with these headers; no redirect is followed.
 
     Never raises: whatever goes wrong is an `Answer` with its `failure`.
     """
@@ -109,7 +187,7 @@ async def post(
     failure: Failure | None = None
     try:
         async with session.post(
-            url, data=body, headers=passed_on(headers), allow_redirects=False
+            url, data=body, headers=headers, allow_redirects=False
         ) as response:
             status = response.status
             if status not in _SUCCESS:
@@ -150,19 +228,12 @@ async def _head(content: aiohttp.StreamReader) -> bytes:
 
 
 def _failure(error: Exception) -> Failure:
-    match error:
-        case TimeoutError() | asyncio.TimeoutError():
-            return Failure.TIMEOUT
-        case aiohttp.ClientConnectorDNSError():
-            return Failure.DNS
-        case aiohttp.ClientSSLError():
-            return Failure.TLS
-        case aiohttp.ClientConnectorError():
-            return Failure.REFUSED
-        case aiohttp.InvalidURL() | ValueError():
-            return Failure.ADDRESS
-        case _:
-            return Failure.BROKEN
+    if isinstance(getattr(error, "os_error", None), PrivateAddressError):
+        return Failure.PRIVATE
+    return next(
+        (failure for kind, failure in _FAILURES if isinstance(error, kind)),
+        Failure.BROKEN,
+    )
 
 
 def _is_this_machine(base_url: str) -> bool:

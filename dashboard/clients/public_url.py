@@ -4,7 +4,6 @@ Never raises: whatever goes wrong on the way is what it is asked for. No excepti
 the HTTP library leaves this module.
 """
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -12,13 +11,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
 from dashboard.clients.http.client import make_http
 from dashboard.clients.http.error_bodies import is_page
+from dashboard.clients.http.public_only import (
+    PrivateAddressError,
+    PublicOnly,
+    has_proxy,
+)
 
 LIMIT_S = 3.0
 """Zoom waits no longer (docs/contracts/zoom.md 5.5, checked 2026-11-23)."""
@@ -189,9 +191,10 @@ def call(url: str, *, limit_s: float, is_private_allowed: bool) -> PublicUrlAnsw
         limit_s: For all of it, in seconds.
         is_private_allowed: For trials on one machine.
     """
-    made = _Call(url, limit_s, is_guarded=not is_private_allowed)
+    made = _Call(url, limit_s)
     try:
-        http = make_http(url, timeout_s=limit_s)
+        public_only = None if is_private_allowed else PublicOnly()
+        http = make_http(url, timeout_s=limit_s, public_only=public_only)
         headers = {"Accept": "*/*"}
         request = http.build_request(
             "GET", url, headers=headers, extensions={"trace": made.note}
@@ -201,34 +204,21 @@ def call(url: str, *, limit_s: float, is_private_allowed: bool) -> PublicUrlAnsw
     return made.made(http, request)
 
 
-class _PrivateError(Exception):
-    """The connection leads to an address that is not public."""
-
-
 class _Call:
     """One request in a thread of its own: a look-up of a name cannot be given up."""
 
-    def __init__(self, url: str, limit_s: float, *, is_guarded: bool = False) -> None:
+    def __init__(self, url: str, limit_s: float) -> None:
         self._url = url
         self._limit_s = limit_s
-        self._is_guarded = is_guarded and not _has_proxy(url)
         self._began_s = time.perf_counter()
         self._is_connected = False
         self._done = threading.Event()
         self._answer: PublicUrlAnswer | None = None
 
-    def note(self, step: str, said: Mapping[str, object]) -> None:
-        """Hear from the HTTP library how far it is.
-
-        Raises:
-            _PrivateError: The connection leads where nothing may be sent.
-        """
+    def note(self, step: str, _: Mapping[str, object]) -> None:
+        """Hear from the HTTP library how far it is."""
         if step.endswith(_CONNECTED):
             self._is_connected = True
-            stream = said.get("return_value")
-            if self._is_guarded and not _is_public(stream):
-                getattr(stream, "close", lambda: None)()
-                raise _PrivateError
 
     def made(self, http: httpx2.Client, request: httpx2.Request) -> PublicUrlAnswer:
         """Make it; give up at the limit."""
@@ -268,7 +258,7 @@ class _Call:
 
     def _before(self, no_answer: NoAnswer, http: httpx2.Client) -> NoAnswer:
         """Tell what is wrong with the way out from what is wrong with the address."""
-        is_ours = not self._is_connected and http.trust_env and _has_proxy(self._url)
+        is_ours = not self._is_connected and http.trust_env and has_proxy(self._url)
         return NoAnswer.WAY_OUT if is_ours and no_answer in _CONNECTING else no_answer
 
     def _without(self, no_answer: NoAnswer) -> PublicUrlAnswer:
@@ -281,7 +271,7 @@ class _Call:
 def _trouble(error: BaseException) -> NoAnswer:
     chain = list(_causes(error))
     for each in chain:
-        if isinstance(each, _PrivateError):
+        if isinstance(each, PrivateAddressError):
             return NoAnswer.PRIVATE
         if isinstance(each, ssl.SSLCertVerificationError):
             return _CERTIFICATE.get(each.verify_code, NoAnswer.BAD_TLS)
@@ -294,25 +284,6 @@ def _trouble(error: BaseException) -> NoAnswer:
         if any(isinstance(each, kind) for each in chain):
             return no_answer
     return NoAnswer.BROKEN_OFF
-
-
-def _is_public(stream: object) -> bool:
-    """Whether a connection leads to a public address, as far as it can be seen."""
-    about = getattr(stream, "get_extra_info", lambda _: None)("server_addr")
-    if not isinstance(about, tuple) or not about:
-        return False
-    try:
-        return ipaddress.ip_address(str(about[0]).partition("%")[0]).is_global
-    except ValueError:
-        return False
-
-
-def _has_proxy(url: str) -> bool:
-    """Whether this server goes to that address by a proxy, as the HTTP library does."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    is_set = parts.scheme in proxies or "all" in proxies
-    return is_set and not proxy_bypass(parts.hostname or "")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +164,7 @@ class Database:
         if self.file is None:
             raise DatabaseBusyError("This database has no file of its own.")
         self.lock()
-        self._reader.dispose()
-        self._writer.dispose()
+        self._dispose()
         connection = sqlite3.connect(self.file, timeout=0, isolation_level=None)
         try:
             # Every connection in WAL mode holds a lock that leaving the mode needs.
@@ -227,13 +226,19 @@ class Database:
         return self._writer
 
     def close(self) -> None:
-        """Close every connection and let other processes write."""
-        self._reader.dispose()
-        self._writer.dispose()
+        """Close every connection, once nobody writes; other processes may then."""
+        self._dispose()
         self._file = None
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+    def _dispose(self) -> None:
+        # SQLite's one writing connection must not be closed under a thread that uses
+        # it: that ends the process. One that does not finish in time keeps it.
+        self._reader.dispose()
+        with suppress(StorageError), self._turns.taken(_TURN_TIMEOUT_S):
+            self._writer.dispose()
 
     def unavailable(self, error: SQLAlchemyError) -> DatabaseUnavailableError | None:
         """Return what to raise or show when the error is an outage, and log that.

@@ -12,6 +12,9 @@ from sqlalchemy.pool import StaticPool
 
 _POOL_SIZE = 32
 _POOL_OVERFLOW = 256
+MOST_CONNECTIONS = 2 * (_POOL_SIZE + _POOL_OVERFLOW)
+"""Of a process to PostgreSQL: those that read, and those that write."""
+
 _WRITER_CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 4000
 """16 MB: a page that many webhooks change is copied back once for all of them."""

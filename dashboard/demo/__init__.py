@@ -24,46 +24,60 @@ from dashboard.models.staff import Role
 from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
+from dashboard.services.staff.single_sign_on import CALLBACK_PATH
 from dashboard.settings import Settings, instance_dir, load
 
-_ADMIN = "admin@example.com"
-_SUPPORT = "support@example.com"
+_OIDC_CLIENT = "dashboard"
 _PASSWORD_BYTES = 9
 
 
-def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
+def run(
+    *, host: str, port: int, zoom_port: int, recall_port: int, oidc_port: int
+) -> None:
     """Start the simulators, play the story, then serve until stopped.
 
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
     listener = serving.reserve(host, port)
+    world = Simulators(
+        host=host, zoom_port=zoom_port, recall_port=recall_port, oidc_port=oidc_port
+    )
     with closing(listener):
-        _run(
-            listener, host=host, port=port, zoom_port=zoom_port, recall_port=recall_port
-        )
+        serving.require_free(host, zoom_port, option="--zoom-port")
+        serving.require_free(host, recall_port, option="--recall-port")
+        serving.require_free(host, oidc_port, option="--oidc-port")
+        _run(listener, world, host=host, port=port)
 
 
-def _run(
-    listener: socket.socket, *, host: str, port: int, zoom_port: int, recall_port: int
-) -> None:
+def _run(listener: socket.socket, world: Simulators, *, host: str, port: int) -> None:
     """Keep the port until the dashboard takes it: the story takes half a minute."""
-    serving.require_free(host, zoom_port, option="--zoom-port")
-    serving.require_free(host, recall_port, option="--recall-port")
     folder = instance_dir() / "demo"
     _empty(folder)
     folder.mkdir(mode=0o700, parents=True)
-    world = Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port)
+    url, client_secret = f"http://{host}:{port}", secrets.token_urlsafe(16)
     settings = load(
         instance=folder,
-        public_url=f"http://{host}:{port}",
+        public_url=url,
         database_url=f"sqlite:///{folder / 'dashboard.db'}",
         zoom_url=world.zoom_url,
         zoom_api_url=world.zoom_url,
         recall_url=world.recall_url,
         allow_private_endpoints=True,
+        oidc_issuer=world.oidc_url,
+        oidc_client_id=_OIDC_CLIENT,
+        oidc_client_secret=client_secret,
+        oidc_name="Sign in with the demo's identity provider",
+        oidc_role_claim="groups",
+        oidc_role_map="zoom-admins=admin,helpdesk=support",
     )
     with world:
+        world.oidc(
+            "clients",
+            client_id=_OIDC_CLIENT,
+            client_secret=client_secret,
+            redirect_uris=[f"{url}{CALLBACK_PATH}"],
+        )
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
         click.echo("Playing two days of activity. This takes about half a minute ...")
         # Errors in the story are intended.
@@ -109,10 +123,10 @@ def _prepare(
 
 def _add_staff(runtime: Runtime, password: SecretStr) -> None:
     now = Clock().now()
-    for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
+    for role in Role:
         accounts.add(
             runtime.database,
-            email=email,
+            email=_email(role),
             role=role,
             password=password,
             actor=audit.COMMAND_LINE,
@@ -120,14 +134,20 @@ def _add_staff(runtime: Runtime, password: SecretStr) -> None:
         )
 
 
+def _email(role: Role) -> str:
+    return f"{role}@example.com"
+
+
 def _greeting(settings: Settings, world: Simulators, password: SecretStr) -> str:
+    others = ", ".join(role for role in Role if role is not Role.ADMIN)
     # The password was made for this run of the demo, and opens nothing else.
     return f"""
 Dashboard         {settings.public_url}
-  sign in as      {_ADMIN}    (or {_SUPPORT})
+  sign in as      {_email(Role.ADMIN)}    (or {others}@example.com)
   password        {password.get_secret_value()}
 Simulated Zoom    {world.zoom_url}/marketplace/
 Simulated Recall  {world.recall_url}/
+Simulated identity provider  {world.oidc_url}/
 
 Try first: open Webhooks, then Ana's page at the simulated Zoom, create a meeting
 there and watch it arrive, forwarded and mapped.

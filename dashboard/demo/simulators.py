@@ -17,25 +17,29 @@ _PAUSE_S = 0.1
 
 
 class Simulators:
-    """Simulated Zoom and Recall, started on entering and ended on leaving.
+    """Simulated Zoom, Recall and identity provider: started on entering, then ended.
 
     Attributes:
-        zoom_url: Without a trailing slash, as `recall_url`.
+        zoom_url: Without a trailing slash, as `recall_url` and `oidc_url`.
         spare_api_key: A simulated key of a workspace that the story leaves unused.
     """
 
-    def __init__(self, *, host: str, zoom_port: int, recall_port: int) -> None:
+    def __init__(
+        self, *, host: str, zoom_port: int, recall_port: int, oidc_port: int
+    ) -> None:
         self.zoom_url = f"http://{host}:{zoom_port}"
         self.recall_url = f"http://{host}:{recall_port}"
+        self.oidc_url = f"http://{host}:{oidc_port}"
         self.spare_api_key = ""
         self._arguments = [
             *("--host", host, "--empty", "--allow-local"),
             *("--zoom-port", str(zoom_port), "--recall-port", str(recall_port)),
+            *("--oidc-port", str(oidc_port)),
         ]
         self._http = httpx2.Client(timeout=15)
 
     def __enter__(self) -> Self:
-        """Start both and wait until they answer.
+        """Start them and wait until they answer.
 
         Raises:
             SettingsError: They do not start, most likely because a port is taken.
@@ -52,7 +56,8 @@ class Simulators:
         for _ in range(int(_STARTS_WITHIN_S / _PAUSE_S)):
             if self._process.poll() is not None:
                 break
-            if self._is_up(self.zoom_url) and self._is_up(self.recall_url):
+            urls = (self.zoom_url, self.recall_url, self.oidc_url)
+            if all(map(self._is_up, urls)):
                 self.spare_api_key = self.recall("workspaces", region="us-west-2")[
                     "api_key"
                 ]
@@ -60,8 +65,9 @@ class Simulators:
             time.sleep(_PAUSE_S)
         self.__exit__(None, None, None)
         raise SettingsError(
-            "The simulated Zoom and Recall did not start; is something else listening "
-            "on their ports? Choose others with --zoom-port and --recall-port."
+            "The simulated Zoom, Recall and identity provider did not start; is "
+            "something else listening on their ports? Choose others with --zoom-port, "
+            "--recall-port and --oidc-port."
         )
 
     def __exit__(
@@ -70,7 +76,7 @@ class Simulators:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End both."""
+        """End them."""
         self._http.close()
         self._process.terminate()
         self._process.wait()
@@ -82,6 +88,10 @@ class Simulators:
     def recall(self, path: str, **body: object) -> Any:  # noqa: ANN401 - any JSON
         """Ask the simulated Recall's control for something; return its JSON."""
         return self._post(self.recall_url, path, body)
+
+    def oidc(self, path: str, **body: object) -> Any:  # noqa: ANN401 - any JSON
+        """Ask the simulated identity provider's control for something."""
+        return self._post(self.oidc_url, path, body)
 
     def set_clock(self, instant: datetime | None) -> None:
         """Move the time both share; None is real time."""

@@ -1,6 +1,8 @@
 """The tables. No queries here; services ask and write."""
 
 from dashboard.models import (
+    alert,
+    api_token,
     audit,
     bot_test,
     check,
@@ -8,12 +10,16 @@ from dashboard.models import (
     connection,
     delivery_log,
     domain,
+    endpoint,
     erasure,
+    event,
     held_grant,
     invitation,
     own_server,
     resend,
     staff,
+    staff_identity,
+    user_mail,
     watch,
     webhook,
     worker,
@@ -22,6 +28,8 @@ from dashboard.models import (
 )
 
 __all__ = [
+    "alert",
+    "api_token",
     "audit",
     "bot_test",
     "check",
@@ -29,12 +37,16 @@ __all__ = [
     "connection",
     "delivery_log",
     "domain",
+    "endpoint",
     "erasure",
+    "event",
     "held_grant",
     "invitation",
     "own_server",
     "resend",
     "staff",
+    "staff_identity",
+    "user_mail",
     "watch",
     "webhook",
     "worker",

@@ -14,6 +14,7 @@ class CircuitKind(StrEnum):
 
     WORKSPACE = "workspace"  # Recall is down there, or busy
     ZOOM_APP = "zoom_app"  # Recall rejects it until a person fixes it
+    ENDPOINT = "endpoint"  # one of the customer's, which fails
 
 
 class OpenCircuit(SQLModel, table=True):
@@ -22,7 +23,7 @@ class OpenCircuit(SQLModel, table=True):
     The first successful delivery deletes it. Shared by all workers.
 
     Attributes:
-        id: Of the workspace or zoom app.
+        id: Of the workspace, zoom app or endpoint.
         failures: In a row; `services.relay.circuit` says how many pause delivery.
         is_holding: Whether delivery is paused: only probes are sent.
         reason: What Recall said, and who must do what; a sentence.

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Text, UniqueConstraint, event, text
+from sqlalchemy import Text, UniqueConstraint, event, false, text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -26,8 +26,8 @@ class TokenState(StrEnum):
 class TokenCause(StrEnum):
     """Why a check that found no state needs an admin (see services/facts).
 
-    `NOT_THE_APP` is of what Recall calls unhealthy: it tried again, with a pair that
-    works, so the user's authorization has ended.
+    `NOT_THE_APP`: Recall gets no token with a pair that works, so the user's
+    authorization has ended. It stays until a token or a new consent.
     """
 
     NONE = ""
@@ -54,6 +54,10 @@ class SyncStatus(StrEnum):
     FAILED = "failed"
 
 
+BLOCKED = "recording_block > ''"
+"""The condition of the index of such hosts, for a query to name literally."""
+
+
 class Connection(SQLModel, table=True):
     """One connected Zoom user (user_level) or account (account_level).
 
@@ -78,6 +82,13 @@ class Connection(SQLModel, table=True):
         token_state: Derived from what was seen; with `token_reason` (a sentence),
             `token_evidence` (by which means) and `token_checked_at`. Set by
             `note_state` alone, with `token_cause` and `token_since`: when it began.
+        reference: Your own id of the user, from the link they connected through; with
+            `tags` (your own words, sorted, space separated) and `return_url` (where
+            the button back leads).
+        is_reference_verified: Whether it came from a link made for that user. The
+            address of a plain link says what its user likes.
+        reconnect_said_at: When the customer's software was sent an event that the user
+            must reconnect; None once it was sent that a token works again.
         recall_tried_at: When Recall was last asked to try a credential again that it
             had marked unhealthy.
         due_at: When the worker checks it next; `lease_until` and `claim` are the
@@ -90,17 +101,27 @@ class Connection(SQLModel, table=True):
         Index(None, "pmi"),
         Index(None, "previous_pmi"),
         Index(None, "connected_at", "id"),  # the orders of the list
-        Index(None, "display_name", "id"),
-        Index(None, "token_state", "connected_at", "id"),
+        Index(None, "display_name", "id", "search_text"),
+        # The cause as well, so that who must act is found without the rows.
+        Index(None, "token_state", "connected_at", "id", "token_cause"),
+        Index(None, "sync_status", "connected_at", "id"),
+        Index(
+            "ix_connection_blocked",
+            "recording_block",
+            sqlite_where=text(BLOCKED),
+            postgresql_where=text(BLOCKED),
+        ),
         Index(None, "zoom_app_id", "connected_at", "id"),
         Index(None, "search_text", "connected_at", "id"),  # read instead of the rows
         Index(None, "token_checked_at"),
+        Index(None, "tags", "connected_at", "id"),  # read instead of the rows
         Index(
             "ix_connection_shown",
             "token_state",
             "zoom_app_id",
             "token_expires_at",
             "token_checked_at",
+            "token_cause",
         ),
     )
 
@@ -136,6 +157,7 @@ class Connection(SQLModel, table=True):
         sa_column_kwargs={"server_default": text("''")},
     )
     token_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reconnect_said_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recall_tried_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recall_status: str = Field(default="", max_length=16)
     recall_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -147,6 +169,21 @@ class Connection(SQLModel, table=True):
     recording_block_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sync_status: SyncStatus = Field(
         default=SyncStatus.UNKNOWN, sa_type=enum_type(SyncStatus)
+    )
+    reference: str = Field(
+        default="",
+        max_length=200,
+        index=True,
+        sa_column_kwargs={"server_default": text("''")},
+    )
+    is_reference_verified: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )
+    tags: str = Field(
+        default="", max_length=420, sa_column_kwargs={"server_default": text("''")}
+    )
+    return_url: str = Field(
+        default="", max_length=500, sa_column_kwargs={"server_default": text("''")}
     )
     connected_at: datetime = Field(sa_type=UtcDateTime)
     reconnected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -192,6 +229,29 @@ def _keep_search_text(_mapper: Any, _connection: Any, row: Connection) -> None: 
     row.search_text = f"{row.email} {row.display_name}".lower()[:460]
 
 
+class FormerEmail(SQLModel, table=True):
+    """An email that a connected user had before; goes with the connection.
+
+    Written by `services.former_emails` alone.
+
+    Attributes:
+        zoom_user_id: Whose, of a connected account; "" for the connection's own.
+        until: When it became another.
+    """
+
+    __tablename__ = "former_email"
+    __table_args__ = (
+        Index(None, "email"),
+        Index(None, "connection_id", "zoom_user_id", "until"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    connection_id: UUID = Field(foreign_key="connection.id", ondelete="CASCADE")
+    zoom_user_id: str = Field(default="", max_length=64)
+    email: str = Field(max_length=254)
+    until: datetime = Field(sa_type=UtcDateTime)
+
+
 class MeetingMapping(SQLModel, table=True):
     """Recall's mapping of a meeting number to a connection, as last seen there."""
 
@@ -231,6 +291,8 @@ class ConnectAttempt(SQLModel, table=True):
         browser_hash: SHA-256 of the cookie that binds it to the browser, hex.
         code_verifier: Sealed PKCE verifier; emptied when used. Its place is
             (connect_attempt, code_verifier, id).
+        reference: Of the link it began from, as `tags` and `return_url`; kept on the
+            connection it makes.
         detail: What Zoom or Recall said, redacted.
     """
 
@@ -249,6 +311,15 @@ class ConnectAttempt(SQLModel, table=True):
         default=None, foreign_key="connection.id", ondelete="SET NULL"
     )
     invitation_id: UUID | None = None
+    reference: str = Field(
+        default="", max_length=200, sa_column_kwargs={"server_default": text("''")}
+    )
+    tags: str = Field(
+        default="", max_length=420, sa_column_kwargs={"server_default": text("''")}
+    )
+    return_url: str = Field(
+        default="", max_length=500, sa_column_kwargs={"server_default": text("''")}
+    )
     state_hash: str = Field(unique=True, max_length=64)
     browser_hash: str = Field(max_length=64)
     code_verifier: bytes | None = None

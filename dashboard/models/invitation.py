@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import UtcDateTime, enum_type
@@ -30,6 +31,8 @@ class Invitation(SQLModel, table=True):
             is one, and to nobody otherwise.
         token_hash: SHA-256 of the secret in its address, hex; unique.
         user_ref: Your own id of the user; "" when there is none.
+        tags: Your own words for it, sorted, space separated.
+        return_url: Where the button back leads after connecting; "" for none.
         opened_at: When somebody pressed its button for the first time.
         made_by: Who made it, as the audit log names people.
         tried_as: Which Zoom account came instead, masked; for staff.
@@ -48,6 +51,12 @@ class Invitation(SQLModel, table=True):
     zoom_user_id: str | None = Field(default=None, max_length=64, index=True)
     token_hash: str = Field(unique=True, max_length=64)
     user_ref: str = Field(default="", max_length=200, index=True)
+    tags: str = Field(
+        default="", max_length=420, sa_column_kwargs={"server_default": text("''")}
+    )
+    return_url: str = Field(
+        default="", max_length=500, sa_column_kwargs={"server_default": text("''")}
+    )
     email: str = Field(default="", max_length=254, index=True)
     state: InvitationState = Field(
         default=InvitationState.MADE, sa_type=enum_type(InvitationState)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Field, SQLModel
 
 from dashboard.db.columns import UtcDateTime
@@ -16,6 +17,8 @@ class OwnServer(SQLModel, table=True):
             is (own_server, url, zoom_app_id).
         host: Of that URL, for pages.
         set_at: When it was entered; `set_by` is the email of who did.
+        strangers_tested_at: When it was last asked for a user that doesn't exist.
+        strangers_problem: What was wrong then, as `OwnCallback.problem`.
     """
 
     __tablename__ = "own_server"
@@ -27,6 +30,10 @@ class OwnServer(SQLModel, table=True):
     host: str = Field(max_length=255)
     set_at: datetime = Field(sa_type=UtcDateTime)
     set_by: str = Field(max_length=254)
+    strangers_tested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    strangers_problem: str = Field(
+        default="", max_length=32, sa_column_kwargs={"server_default": text("''")}
+    )
 
 
 class OwnCallback(SQLModel, table=True):

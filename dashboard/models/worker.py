@@ -27,6 +27,22 @@ class WorkerHeartbeat(SQLModel, table=True):
     version: str = Field(max_length=40)
 
 
+class SettingSecret(SQLModel, table=True):
+    """A secret of the settings, whose age is known from when it was first seen.
+
+    Attributes:
+        name: The setting's.
+        fingerprint: Of its value, to notice another one.
+        seen_at: When a background worker first ran with this value.
+    """
+
+    __tablename__ = "setting_secret"
+
+    name: str = Field(primary_key=True, max_length=60)
+    fingerprint: str = Field(max_length=8)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class HostEvent(SQLModel, table=True):
     """Something that makes what is stored doubtful: the clock jumped, or a restore.
 

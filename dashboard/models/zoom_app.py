@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import false
+from sqlalchemy import Text, false, text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -86,6 +86,9 @@ class ZoomApp(SQLModel, table=True):
         subscription_id: Zoom's id of the event subscription made by API.
         subscription_state: "", or of `runtime.marketplace.subscriptions`, as read at
             `subscription_checked_at`; `subscription_reason` goes with it.
+        return_origins: Origins to which the button back may lead after connecting, one
+            a line.
+        validation_said: Both statuses as the last event said them; "" for never.
         version: Grows with each change of what the receiver must know.
     """
 
@@ -140,6 +143,12 @@ class ZoomApp(SQLModel, table=True):
     subscription_state: str = Field(default="", max_length=32)
     subscription_reason: str = Field(default="", max_length=300)
     subscription_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    return_origins: str = Field(
+        default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")}
+    )
+    validation_said: str = Field(
+        default="", max_length=80, sa_column_kwargs={"server_default": text("''")}
+    )
     version: int = 1
     created_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -196,7 +205,7 @@ class PageDesign(SQLModel, table=True):
         organisation: Who asks, as users know it.
         intro: Plain text, shown escaped; blank lines part paragraphs.
         contact: Whom to ask for help: plain text.
-        logo: The image as it was uploaded, at most 100 KB; with `logo_type` (its media
+        logo: The image as it is served, encoded here; with `logo_type` (its media
             type, of a few that are known) and `logo_print` for its address.
     """
 

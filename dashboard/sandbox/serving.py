@@ -1,4 +1,4 @@
-"""Both simulators on real ports, in threads of this process."""
+"""The simulators on real ports, in threads of this process."""
 
 import socket
 import threading
@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from dashboard.sandbox.clock import SimClock
 from dashboard.sandbox.faults import Faults
+from dashboard.sandbox.oidc import ProviderWorld, create_provider
 from dashboard.sandbox.recall import RecallWorld, create_recall
 from dashboard.sandbox.recall.credentials import run_due_syncs
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
@@ -24,20 +25,24 @@ _SENDERS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSandbox:
-    """Both simulators while they run; they share one clock.
+    """The simulators while they run; they share one clock.
 
     Attributes:
-        zoom_url: Without a trailing slash, like `recall_url`.
+        zoom_url: Without a trailing slash, like `recall_url` and `oidc_url`.
+        oidc_url: Of the identity provider; it is the issuer too.
         zoom_faults: Played before the simulated Zoom gets a request.
     """
 
     zoom_url: str
     recall_url: str
+    oidc_url: str
     zoom_world: ZoomWorld
     recall_world: RecallWorld
+    oidc_world: ProviderWorld
     clock: SimClock
     zoom_faults: Faults
     recall_faults: Faults
+    oidc_faults: Faults
     _servers: list[BaseWSGIServer]
     _threads: list[threading.Thread]
     _stopping: threading.Event
@@ -46,16 +51,18 @@ class RunningSandbox:
         """Delete all data, faults and switches, and go back to real time."""
         self.zoom_faults.set([])
         self.recall_faults.set([])
+        self.oidc_faults.set([])
         self.clock.set(None)
         self.zoom_world.reset()
         self.recall_world.reset()
+        self.oidc_world.reset()
 
     def sync_meetings(self) -> int:
         """Advance Recall's meeting syncs by one step; return how many there were."""
         return run_due_syncs(self.recall_world)
 
     def close(self) -> None:
-        """Stop both; returns when all threads have ended."""
+        """Stop all; returns when all threads have ended."""
         self._stopping.set()
         self.zoom_world.state.wake_sender.set()
         for server in self._servers:
@@ -72,14 +79,16 @@ def start(
     host: str = "127.0.0.1",
     zoom_port: int = 0,
     recall_port: int = 0,
+    oidc_port: int = 0,
     allow_local: bool = False,
 ) -> RunningSandbox:
-    """Start both simulators and return once they are reachable.
+    """Start the simulators and return once they are reachable.
 
     Args:
         host: Address to listen on.
         zoom_port: 0 for a free one.
         recall_port: 0 for a free one.
+        oidc_port: 0 for a free one.
         allow_local: Whether to accept http, localhost and IP addresses, which the
             real services refuse.
 
@@ -93,11 +102,18 @@ def start(
     zoom_url = f"http://{host}:{zoom_server.port}"
     recall_world = RecallWorld(clock, zoom_url=zoom_url, allow_local=allow_local)
     recall = create_recall(recall_world)
+    oidc_world = ProviderWorld(clock)
+    provider = create_provider(oidc_world)
+    servers = [zoom_server]
     try:
-        recall_server = _listen(host, recall_port, recall)
+        servers.append(_listen(host, recall_port, recall))
+        servers.append(_listen(host, oidc_port, provider))
     except OSError:
-        zoom_server.server_close()
+        for server in servers:
+            server.server_close()
         raise
+    _, recall_url, oidc_url = (f"http://{host}:{server.port}" for server in servers)
+    oidc_world.issuer = oidc_url
 
     def send() -> None:
         while not stopping.is_set():
@@ -109,7 +125,6 @@ def start(
         while not stopping.wait(_TICK_S):
             run_due_syncs(recall_world)
 
-    servers = [zoom_server, recall_server]
     work: list[Callable[[], None]] = [
         partial(server.serve_forever, _POLL_S) for server in servers
     ]
@@ -121,12 +136,15 @@ def start(
         thread.start()
     return RunningSandbox(
         zoom_url=zoom_url,
-        recall_url=f"http://{host}:{recall_server.port}",
+        recall_url=recall_url,
+        oidc_url=oidc_url,
         zoom_world=zoom_world,
         recall_world=recall_world,
+        oidc_world=oidc_world,
         clock=clock,
         zoom_faults=_faults(zoom),
         recall_faults=_faults(recall),
+        oidc_faults=_faults(provider),
         _servers=servers,
         _threads=threads,
         _stopping=stopping,

@@ -109,7 +109,7 @@ class _Numbers(Collector):
             "Connections by the state that pages show.",
             labels=["state"],
         )
-        broken = connection_facts.causes(self._session)
+        broken = connection_facts.causes(self._session, now=self._now)
         counts = connection_facts.counts(self._session, broken=broken, now=self._now)
         found = Counter[Shown]()
         for (_, shown), number in counts.items():

@@ -20,7 +20,7 @@ from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, select, tuple_
 from sqlmodel.sql.expression import SelectOfScalar
 
-from dashboard.db.columns import UtcDateTime, is_storable
+from dashboard.db.columns import Unindexed, UtcDateTime, is_storable
 from dashboard.models.zoom_app import ZoomApp
 
 PAGE = 50
@@ -93,13 +93,21 @@ class Order:
 
     Attributes:
         name: Goes into cursors: a cursor of another order is not read.
-        columns: Of texts, instants and UUIDs; unique together.
+        columns: Of texts, instants and UUIDs; the last is the key.
         is_falling: Whether the greatest comes first.
+        is_along: Whether rows are read along an index of the columns; else few match,
+            and their keys are sorted before a row is read.
     """
 
     name: str
     columns: Sequence[Column[Any]]
     is_falling: bool = True
+    is_along: bool = True
+
+    @property
+    def keys(self) -> Sequence[ColumnElement[Any]]:
+        """The columns as they are compared and sorted."""
+        return self.columns if self.is_along else [Unindexed(x) for x in self.columns]
 
 
 def page_by_id(
@@ -146,9 +154,12 @@ def page(
     if at is not None:
         query = query.where(at.beyond)
     is_back = at is not None and at.is_back
-    falls = order.is_falling != is_back
-    query = query.order_by(*_sorted(order.columns, falls=falls))
-    rows = list(session.exec(query.limit(limit + 1)))
+    by = _sorted(order.keys, falls=order.is_falling != is_back)
+    if not order.is_along:
+        key = order.columns[-1]
+        chosen = query.with_only_columns(key).order_by(*by).limit(limit + 1)
+        query = select(query.column_descriptions[0]["entity"]).where(key.in_(chosen))
+    rows = list(session.exec(query.order_by(*by).limit(limit + 1)))
     has_more = len(rows) > limit
     rows = rows[:limit]
     if is_back:
@@ -231,7 +242,7 @@ class _Cursor:
         """The condition of the rows after this one, or before it when going back."""
         pairs = zip(self.values, self.order.columns, strict=True)
         place = tuple_(*(literal(value, type_=column.type) for value, column in pairs))
-        mark = tuple_(*self.order.columns)
+        mark = tuple_(*self.order.keys)
         return mark < place if self.order.is_falling != self.is_back else mark > place
 
     @property
@@ -283,5 +294,7 @@ def _value(column: Column[Any], text: object) -> object:
     return written
 
 
-def _sorted(columns: Sequence[Column[Any]], *, falls: bool) -> list[ColumnElement[Any]]:
+def _sorted(
+    columns: Sequence[ColumnElement[Any]], *, falls: bool
+) -> list[ColumnElement[Any]]:
     return [column.desc() if falls else column.asc() for column in columns]

@@ -18,6 +18,7 @@ from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.services.receiver.writer import WebhookWriter
+from dashboard.services.staff.single_sign_on import SingleSignOn
 from dashboard.settings import Settings
 from dashboard.threads import SingleFlight
 from dashboard.vault import Vault
@@ -48,6 +49,7 @@ class Runtime:
     Attributes:
         public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
         recall: Makes the client of a workspace.
+        single_sign_on: None when staff sign in with passwords alone.
         flights: Refreshes under way in this process.
         token_requests: How many were answered in this process, by status.
         stopping: What `close` calls first: whoever has threads that use the rest.
@@ -67,6 +69,7 @@ class Runtime:
     zoom_marketplace_apps: ZoomMarketplaceApps
     recall: RecallFactory
     writer: WebhookWriter
+    single_sign_on: SingleSignOn | None = None
     flights: SingleFlight = field(default_factory=SingleFlight)
     token_requests: Counter = field(default_factory=_token_requests)
     stopping: list[Callable[[], None]] = field(default_factory=list)
@@ -78,6 +81,11 @@ class Runtime:
         What Recall has no room for then fails as Recall's own 429 does.
         """
         return replace(self, recall=partial(self.recall, yields=True))
+
+    @property
+    def hosted_url(self) -> str:
+        """Where the pages for people who connect are; no trailing slash."""
+        return self.settings.hosted_url or self.public_url
 
     def close(self) -> None:
         """Finish the refreshes and the intake's last batch; close what was opened."""

@@ -2,16 +2,22 @@
 
 import hashlib
 import ipaddress
+import math
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from dashboard.errors import ConflictError
 from dashboard.models.staff import Throttle
 
 WINDOW = timedelta(minutes=15)
-SIGN_IN_TRIES = 10
+LONGEST_WAIT = timedelta(minutes=15)
+FORGOTTEN = timedelta(days=1)
+"""After a day without a try, counting for the growing wait starts again."""
+
 _IPV6_PREFIX = 64
 
 
@@ -29,6 +35,51 @@ def network(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ipaddress.IPv6Network((found, _IPV6_PREFIX), strict=False))
+
+
+class TooSoonError(ConflictError):
+    """Too many tries went wrong; the next one may come later.
+
+    Attributes:
+        seconds: How long to wait.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"Too many attempts failed. Wait {seconds} "
+            f"{'second' if seconds == 1 else 'seconds'}, then try again."
+        )
+
+
+def take_turn(session: Session, subjects: Mapping[str, int], *, now: datetime) -> None:
+    """Count one try for each subject; the caller commits before it verifies.
+
+    Each subject has so many tries without a wait. After those, each failure doubles
+    the wait, from a second to a quarter of an hour. A try that comes too soon is
+    refused and not counted, so nobody's hurry makes it longer. Of many tries at once
+    each sees those before it.
+
+    Raises:
+        TooSoonError: One of them must wait; nothing was counted.
+    """
+    rows = [(_held(session, subject, now), subjects[subject]) for subject in subjects]
+    left = max(_wait(row, free, now) for row, free in rows)
+    if left > timedelta():
+        raise TooSoonError(math.ceil(left.total_seconds()))
+    for row, _free in rows:
+        if row.window_at + FORGOTTEN <= now:
+            row.tries = 0
+        row.tries, row.window_at = row.tries + 1, now
+        session.add(row)
+
+
+def _wait(row: Throttle, free: int, now: datetime) -> timedelta:
+    over = row.tries - free
+    if over < 0 or row.window_at + FORGOTTEN <= now:
+        return timedelta()
+    grown = min(timedelta(seconds=2 ** min(over, 10)), LONGEST_WAIT)
+    return min(row.window_at + grown - now, grown)  # whatever the clock was set to
 
 
 def is_spent(session: Session, subject: str, *, limit: int, now: datetime) -> bool:

@@ -1,12 +1,12 @@
 """The addresses that people carry to Zoom's console and to Recall."""
 
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from dashboard.clients.recall.api import REGIONS
 from dashboard.errors import ConflictError
-from dashboard.models.zoom_app import ZoomCloud
+from dashboard.models.zoom_app import Environment, ZoomCloud
 from dashboard.settings import Settings
 
 
@@ -15,19 +15,19 @@ def webhook_url(public_url: str, zoom_app_id: UUID) -> str:
     return f"{public_url}/hooks/zoom/{zoom_app_id}"
 
 
-def connect_url(public_url: str, slug: str) -> str:
+def connect_url(hosted_url: str, slug: str) -> str:
     """Return the hosted page where users connect their Zoom account."""
-    return f"{public_url}/connect/{slug}"
+    return f"{hosted_url}/connect/{slug}"
 
 
-def invitation_url(public_url: str, slug: str, secret: str) -> str:
+def invitation_url(hosted_url: str, slug: str, secret: str) -> str:
     """Return the address of a link made for one person; it is its secret."""
-    return f"{connect_url(public_url, slug)}/i/{secret}"
+    return f"{connect_url(hosted_url, slug)}/i/{secret}"
 
 
-def redirect_url(public_url: str) -> str:
+def redirect_url(hosted_url: str) -> str:
     """Return the one OAuth redirect URL of all zoom apps; `state` tells which."""
-    return f"{public_url}/oauth/zoom/callback"
+    return f"{hosted_url}/oauth/zoom/callback"
 
 
 def recall_base_url(settings: Settings, region: str) -> str:
@@ -42,15 +42,28 @@ def zoom_console_url(
     settings: Settings,
     client_id: str | None = None,
     cloud: ZoomCloud = ZoomCloud.COMMERCIAL,
+    *,
+    app_id: str | None = None,
+    environment: Environment = Environment.DEVELOPMENT,
 ) -> str:
-    """Return where people find their apps in Zoom; in a simulator the app's own page.
+    """Return where people find an app in Zoom: its page if Zoom's ID of it is known.
 
-    Source: github.com/zoom/skills, general/references/marketplace.md, checked
-    2026-11-30. Zoom's addresses of one app hold an ID that is not known here.
+    Source: docs/contracts/zoom.md 1, checked 2026-11-30.
+
+    Args:
+        settings: Where Zoom is; a simulator has pages of its own.
+        client_id: Leads to the app in a simulator.
+        cloud: Which Marketplace.
+        app_id: Zoom's own ID; None leads to the list of apps.
+        environment: Which tab of the app's page.
     """
     host = urlsplit(settings.zoom_url).hostname
     if cloud is ZoomCloud.GOVERNMENT:
         host = _ZOOM_HOSTS[1]
+    if host in _ZOOM_HOSTS and app_id:
+        mode = "prod" if environment is Environment.PRODUCTION else "dev"
+        page = f"applications/{quote(app_id, safe='')}/information?mode={mode}"
+        return f"https://marketplace.{host}/develop/{page}"
     if host in _ZOOM_HOSTS:
         return f"https://marketplace.{host}/user/build"
     one = f"apps/{client_id}" if client_id else ""

@@ -47,6 +47,11 @@
     showTheme();
   };
 
+  // The theme of the account was saved: this browser's own choice ends.
+  document.addEventListener("submit", ({ target }) => {
+    if (target.matches("[data-theme-default]")) localStorage.removeItem("theme");
+  });
+
   // Relative times: the words are those of dashboard/web/filters.py.
   const ago = (seconds) => {
     const size = Math.abs(seconds);

@@ -21,7 +21,8 @@
   };
 
   const say = () => {
-    const at = shown.toISOString().slice(11, 19);
+    const timeZone = document.documentElement.dataset.zone ?? "UTC";
+    const at = shown.toLocaleTimeString("en-GB", { timeZone });
     const word = why ? `${why} Last updated ${at}` : "Live";
     for (const mark of document.querySelectorAll("[data-live-word]")) {
       mark.textContent = word;

@@ -1,5 +1,5 @@
 // Loaded in the head, before the first paint: sets the theme so that nothing flashes.
-// Without script the style sheet follows the system by itself.
+// Without script it is the account's (data-own-theme), or the style sheet follows the system.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -10,7 +10,7 @@
     } catch {
       // storage refused: follow the system
     }
-    if (choice !== "light" && choice !== "dark") choice = "auto";
+    if (choice !== "light" && choice !== "dark" && choice !== "auto") choice = root.dataset.ownTheme ?? "auto";
     root.dataset.theme = choice;
     root.dataset.bsTheme = choice === "auto" ? (dark.matches ? "dark" : "light") : choice;
   };

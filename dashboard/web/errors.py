@@ -14,6 +14,7 @@ from flask import (
 )
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
+from structlog import get_logger
 from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -28,8 +29,11 @@ from dashboard.errors import (
     StorageError,
     UpstreamError,
 )
+from dashboard.services.audit import tallies
 from dashboard.web import htmx
-from dashboard.web.context import runtime
+from dashboard.web.api import problems
+from dashboard.web.context import actor, now, runtime
+from dashboard.web.signin import person
 
 _STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -55,6 +59,8 @@ _SENTENCES = {
 _UNEXPECTED = "Something went wrong. Please try again."
 _RETRY_AFTER_S = "30"
 
+_log = get_logger(__name__)
+
 
 def show_on(form: Form, error: DashboardError, *, field: str) -> None:
     """Show an error at the form's field it names, or else at `field`."""
@@ -72,6 +78,8 @@ def install(app: Flask) -> None:
 
 
 def _ours(error: DashboardError) -> Response:
+    if isinstance(error, ForbiddenError):
+        _record("request.refused")
     status = next(
         (code for kind, code in _STATUS.items() if isinstance(error, kind)), 500
     )
@@ -87,6 +95,7 @@ def _database(error: SQLAlchemyError) -> Response:
 
 
 def _csrf(_error: CSRFError) -> Response:
+    _record("form.rejected")
     return _show(HTTPStatus.BAD_REQUEST, _FORM_EXPIRED)
 
 
@@ -95,11 +104,28 @@ def _http(error: HTTPException) -> Response:
     is_redirect = isinstance(error, RequestRedirect)
     if is_redirect or error.response is not None or status < HTTPStatus.BAD_REQUEST:
         return make_response(error.get_response())
+    if problems.is_asked(request.path):
+        return problems.of(error)
+    if status == HTTPStatus.FORBIDDEN:
+        _record("request.refused")
     shown = _show(status, _SENTENCES.get(status, "The request can't be answered."))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             shown.headers[name] = value
     return shown
+
+
+def _record(act: str) -> None:
+    """Record what was refused to whom: a stranger's path only as the route's rule."""
+    rule = request.url_rule
+    is_secret = rule is not None and "secret" in rule.arguments
+    try:
+        is_known = person() is not None and not is_secret
+        path = request.path if is_known else str(rule or "")
+        subject = f"{request.method} {path}"
+        tallies.count(runtime().database, actor(), act, subject=subject, now=now())
+    except (StorageError, SQLAlchemyError):  # it is refused all the same
+        _log.warning("audit.not_recorded", act=act)
 
 
 def _broken(_error: Exception) -> Response:
@@ -108,6 +134,8 @@ def _broken(_error: Exception) -> Response:
 
 def _show(status: int, message: str) -> Response:
     """Answer for whoever is signed in; without the database, for anybody."""
+    if problems.is_asked(request.path):
+        return _problem(status, message)
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and not htmx.wants_fragment():
         template = _TEMPLATES.get(status, "errors/other.html")
         with suppress(StorageError, SQLAlchemyError):  # who is signed in is unknown
@@ -117,12 +145,19 @@ def _show(status: int, message: str) -> Response:
 
 def _plain(status: int, message: str) -> Response:
     """Answer without the database, a session, or anybody signed in."""
+    if problems.is_asked(request.path):
+        return _problem(status, message)
     made = make_response(*_body(status, message))
     made.status_code = status
     made.vary.add("HX-Request")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         made.headers["Retry-After"] = _RETRY_AFTER_S
     return made
+
+
+def _problem(status: int, message: str) -> Response:
+    """Answer a call of the API that no view of it got."""
+    return problems.answer(status, message, code=f"http_{status}")
 
 
 def _body(status: int, message: str) -> tuple[str, dict[str, str]]:

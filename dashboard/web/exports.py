@@ -1,4 +1,4 @@
-"""A table as CSV or JSON, streamed: rows are written as they come."""
+"""A table as CSV or JSON, streamed: rows are written as they come; audited."""
 
 import csv
 import io
@@ -7,13 +7,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from itertools import chain, islice
+from itertools import islice
 
-from flask import Response
+from flask import Response, request
+from structlog import get_logger
 
 from dashboard.errors import StorageError
+from dashboard.services import audit
+from dashboard.web.context import actor, now, runtime
 
 Row = Mapping[str, object]
+
+_log = get_logger(__name__)
 
 _INCOMPLETE = (
     "This export is incomplete: the database became unavailable. Download it again."
@@ -31,6 +36,67 @@ _FORMULA = re.compile(
 )
 _NEXT_CELL = frozenset("\t\r\n")
 _STARTS = ("\t", "\r")
+
+
+FORMATS = ("csv", "json")
+
+
+def is_asked() -> bool:
+    """Whether a list is asked for as a file: such views declare `fresh=is_asked`."""
+    return request.args.get("format") in FORMATS
+
+
+def respond(
+    kind: str,
+    name: str,
+    columns: Iterable[str],
+    rows: Iterable[Row],
+    *,
+    file_name: str | None = None,
+) -> Response:
+    """Answer with a list as one of `FORMATS`; the audit log has it before the data.
+
+    Two entries: that it began, with the filter, and how many rows were sent.
+
+    Args:
+        kind: Of `FORMATS`.
+        name: Of the list: its act is `<name>.exported`.
+        columns: Of the rows.
+        rows: Read as they are sent.
+        file_name: Of a CSV file, where it is another.
+    """
+    asked = request.query_string.decode(errors="replace")
+    counted = _audited(name, asked, rows)
+    if kind == "csv":
+        return csv_file(file_name or name, columns, counted)
+    return json_list(name, columns, counted)
+
+
+def _audited(name: str, asked: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows; record who asked, and at the end how many there were."""
+    who, clock, database = actor(), runtime().clock, runtime().database
+    with database.writing() as session:
+        audit.record(
+            session, who, f"{name}.export_begun", subject=f"filter {asked}", now=now()
+        )
+
+    def counted() -> Iterator[Row]:
+        number, ending = 0, "broken off"
+        try:
+            for row in rows:
+                number += 1
+                yield row
+            ending = "complete"
+        finally:
+            subject = f"{number} rows, {ending}, filter {asked}"
+            try:
+                with database.writing() as session:
+                    act = f"{name}.exported"
+                    audit.record(session, who, act, subject=subject, now=clock.now())
+            except StorageError:
+                _log.warning("audit.not_recorded", act=f"{name}.exported")
+
+    return counted()
 
 
 def csv_file(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response:
@@ -72,7 +138,12 @@ def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
 def _begun(lines: Iterator[str]) -> Iterator[str]:
     """Read the first row now: an error of the database is an error page then."""
     first = [next(lines), *islice(lines, 1)]
-    return chain(first, lines)
+
+    def all_of_them() -> Iterator[str]:
+        yield from first
+        yield from lines  # closed with this, when the browser goes away
+
+    return all_of_them()
 
 
 def _json(name: str, columns: list[str], rows: Iterable[Row]) -> Iterator[str]:

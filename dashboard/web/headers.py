@@ -37,6 +37,7 @@ def install(
     *,
     public_url: str,
     zoom_urls: Sequence[str],
+    image_hosts: Sequence[str] = (),
     with_subdomains: bool = False,
 ) -> None:
     """Add the headers; `Cache-Control` and CSP that a view set itself are kept."""
@@ -45,7 +46,7 @@ def install(
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
+            " ".join(["img-src 'self' data:", *image_hosts]),
             "font-src 'self'",
             "connect-src 'self'",
             "manifest-src 'self'",

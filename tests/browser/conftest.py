@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A running demo: three servers of its own.
+    """A running demo: four servers of its own.
 
     Attributes:
         folder: Where its data stays, as it says.
@@ -50,6 +50,7 @@ class Demo:
     password: str
     spare_api_key: str
     folder: str = ""
+    oidc_url: str = ""
     answered_at_once: bool = False
 
 
@@ -79,10 +80,11 @@ def browser_type_launch_args(
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Run `dashboard demo` in a folder of its own until the session ends."""
     folder = tmp_path_factory.mktemp("demo")
-    port, zoom_port, recall_port = free_ports(3)
+    port, zoom_port, recall_port, oidc_port = free_ports(4)
     command = [
         *(sys.executable, "-m", "dashboard.cli", "demo", "--port", str(port)),
         *("--zoom-port", str(zoom_port), "--recall-port", str(recall_port)),
+        *("--oidc-port", str(oidc_port)),
     ]
     with (
         (folder / "log").open("w") as log,
@@ -128,6 +130,7 @@ def _understood(said: str, folder: Path) -> Demo:
             "folder": r"its data stays in\s+(\S+)\.\n",
             "zoom_url": r"Simulated Zoom\s+(\S+)/marketplace/",
             "recall_url": r"Simulated Recall\s+(\S+)/",
+            "oidc_url": r"Simulated identity provider\s+(\S+)/",
             "password": r"password\s+(\S+)",
             "spare_api_key": r"API key of the simulated Recall, us-west-2: (\S+)\)",
         }.items()

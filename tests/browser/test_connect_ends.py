@@ -14,7 +14,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.connect import page_designs
+from dashboard.services.connect import logos, page_designs
 from dashboard.services.connect.page_designs import Texts
 from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import Made
@@ -67,12 +67,13 @@ def allow(page: Page, stage: ConnectStage, zoom_user_id: str) -> None:
 def design(stage: ConnectStage) -> None:
     """Have the hosted pages say who asks, with a logo."""
     texts = Texts(organisation="Acme", intro="We write the minutes.", contact="x 1234")
+    logo = logos.read(LOGO.read_bytes())
     with stage.runtime.database.writing() as session:
         page_designs.save(
             session,
             stage.app,
             texts,
-            logo=LOGO.read_bytes(),
+            logo=logo,
             actor=audit.COMMAND_LINE,
             now=stage.runtime.clock.now(),
         )

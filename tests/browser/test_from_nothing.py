@@ -291,16 +291,18 @@ def test_created_for_me_following_only_what_the_pages_say(
     person.tick("A new one, created for you")
     person.press("Continue to scopes")
     here = person.page
-    person.click(here.get_by_text("How to get a Marketplace token"))
     person.follow("Open your apps in Zoom")
     zoom = person.page
-    person.press("Issue a Marketplace token")
-    token = person.shown("Access token")
+    person.press("Create a Server-to-Server OAuth app")
+    labels = ("Account ID", "Client ID", "Client Secret")
+    account_id, client_id, client_secret = map(person.shown, labels)
     person.back_to(here)
     person.fill("App name", NAME)
     person.fill("Contact person", "Ana Nowak")
     person.fill("Company", "Acme")
-    person.fill("Marketplace token", token)
+    person.fill("Account ID", account_id)
+    person.fill("Client ID", client_id)
+    person.fill("Client secret", client_secret)
     person.press("Create in Zoom")
     made = person.page
     person.follow("Open the app in Zoom")

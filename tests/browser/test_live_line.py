@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -108,6 +109,7 @@ LIVE_PAGES = (
     "/webhooks/refused",
     "/connections/",
     "/connections/{connection}",
+    "/webhooks/{webhook}",
 )
 
 
@@ -132,8 +134,12 @@ def test_the_layout_marks_each_page_with_a_live_region(
     start: Start, page: Page
 ) -> None:
     front = start(before=fill)
-    ids = {"app": front.app_id, "connection": CONNECTION}
+    ids: dict[str, object] = {"app": front.app_id, "connection": CONNECTION}
     open_app(page, front)
+    assert front.post_webhook(event(1)) == 200
+    page.goto(f"{front.url}/webhooks/")
+    link = page.locator("a[href^='/webhooks/7']").first
+    ids["webhook"] = str(link.get_attribute("href")).rpartition("/")[2]
 
     for address in LIVE_PAGES:
         page.goto(front.url + address.format_map(ids))
@@ -144,24 +150,101 @@ def test_the_layout_marks_each_page_with_a_live_region(
     expect(page.locator("[data-live-word]")).to_be_hidden()
 
 
-def test_a_page_of_a_deactivated_account_says_so(
-    start: Start, page: Page, browser: Browser
-) -> None:
+SIGNED_OUT = "^You are signed out. Reload the page to sign in again. Last updated "
+
+
+def sign_out_one(other: Page) -> None:
+    rows = other.locator("#sessions .own-factor")
+    submit(other, "Sign out", within=rows.filter(has_not_text="This browser"))
+
+
+def sign_out_all(other: Page) -> None:
+    submit(other, "Sign out everywhere")
+
+
+def sign_out_others(other: Page) -> None:
+    submit(other, "Sign out everywhere else")
+
+
+def change_role(other: Page) -> None:
+    other.locator("input[name=role][value=support]").check()
+    submit(other, "Change role")
+
+
+def deactivate(other: Page) -> None:
+    other.get_by_role("button", name="Deactivate user").click()
+    submit(other, "Deactivate", within=other.get_by_role("dialog"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """A way in which another browser ends a session.
+
+    Attributes:
+        act: What is pressed there.
+        email: Who is signed in there.
+        says: What the page of the ended session says.
+    """
+
+    act: Callable[[Page], None]
+    email: str = OTHER
+    says: str = SIGNED_OUT
+
+
+ENDS = {
+    "own account page, one": End(act=sign_out_one, email=EMAIL),
+    "own account page, others": End(act=sign_out_others, email=EMAIL),
+    "an admin, one": End(act=sign_out_one),
+    "an admin, all": End(act=sign_out_all),
+    "another role": End(act=change_role),
+    "deactivated": End(
+        act=deactivate,
+        says="^Your account is deactivated, so this page no longer updates. Ask an",
+    ),
+}
+
+
+def test_a_page_whose_person_signed_out_says_so(start: Start, page: Page) -> None:
     front = start(before=fill)
     open_app(page, front)
     page.goto(f"{front.url}/connections/")
     word(page, "^Live$")
 
+    other = page.context.new_page()
+    other.goto(f"{front.url}/staff/")
+    submit(other, "Sign out")
+
+    word(page, SIGNED_OUT)
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_page_whose_session_was_ended_elsewhere_says_so(
+    start: Start, page: Page, browser: Browser, way: str
+) -> None:
+    front, end = start(before=fill), ENDS[way]
+    open_app(page, front)
+    page.goto(f"{front.url}/connections/")
+    word(page, "^Live$")
+    typed = page.locator("input[name=q]")
+    typed.fill("not sent yet")
+
     context = browser.new_context()
     other = context.new_page()
-    open_app(other, front, email=OTHER)
-    other.goto(f"{front.url}/staff/")
-    other.get_by_role("link", name=EMAIL).click()
-    other.get_by_role("button", name="Deactivate user").click()
-    submit(other, "Deactivate", within=other.get_by_role("dialog"))
-    context.close()
+    open_app(other, front, email=end.email)
+    if end.email == EMAIL:
+        other.goto(f"{front.url}/account")
+    else:
+        other.goto(f"{front.url}/staff/")
+        other.get_by_role("link", name=EMAIL).click()
+    end.act(other)
 
-    word(page, "^Your account is deactivated, so this page no longer updates. Ask an")
+    word(page, end.says)
+    expect(typed).to_have_value("not sent yet")
+    page.goto(f"{front.url}/connections/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    other.goto(f"{front.url}/connections/")
+    expect(other.get_by_role("heading", level=1)).to_have_text("Connections")
+    context.close()
 
 
 def test_a_page_outlives_a_restart_and_is_brought_what_it_missed(

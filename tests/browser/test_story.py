@@ -223,8 +223,10 @@ def create_meeting(zoom: Page, demo: Demo) -> str:
     """Make a meeting as Ana; return its number as the dashboard writes it."""
     zoom.goto(f"{demo.zoom_url}/marketplace/")
     zoom.get_by_role("link", name="Ana Nowak").click()
+    topic = zoom.get_by_label("Topic", exact=True)
+    expect(topic).to_be_visible()  # else the numbers are those of the page before
     before = set(numbers(zoom))
-    zoom.get_by_label("Topic", exact=True).fill("Story meeting 🚒")
+    topic.fill("Story meeting 🚒")
     submit(zoom, "Create meeting")
     (made,) = set(numbers(zoom)) - before
     return f"{made[:3]} {made[3:7]} {made[7:]}"

@@ -209,3 +209,30 @@ def test_a_database_that_is_not_there_is_a_storage_error() -> None:
         session.connection()
 
     database.close()
+
+
+def test_closing_waits_for_who_writes(sqlite: Database) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    happened: list[str] = []
+
+    def write() -> None:
+        with sqlite.writing() as session:
+            session.add(a_person())
+            begun.set()
+            may_end.wait(10)
+            happened.append("written")  # the block still has its turn
+
+    def close() -> None:
+        sqlite.close()
+        happened.append("closed")
+
+    threads = [threading.Thread(target=each) for each in (write, close)]
+    threads[0].start()
+    begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    may_end.set()
+    for each in threads:
+        each.join(10)
+
+    assert happened == ["written", "closed"]

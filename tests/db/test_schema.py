@@ -31,6 +31,7 @@ from tests.makers import (
     a_zoom_app,
 )
 
+ROLES = ", ".join(f"'{role.value}'" for role in Role)
 FORMER = Path(__file__).parent / "former"
 
 
@@ -353,7 +354,10 @@ CHANGES = [
     ),
     pytest.param(
         "staff",
-        ("CONSTRAINT ck_staff_role CHECK (role IN ('admin', 'support'))", "CHECK (1)"),
+        (
+            f"CONSTRAINT ck_staff_role CHECK (role IN ({ROLES}))",
+            "CHECK (1)",
+        ),
         "ALTER TABLE staff DROP CONSTRAINT ck_staff_role",
         "check ck_staff_role of staff is missing",
         id="a check",
@@ -362,7 +366,7 @@ CHANGES = [
         "staff",
         ("'support'", "'support', 'owner'"),
         "ALTER TABLE staff DROP CONSTRAINT ck_staff_role, ADD CONSTRAINT "
-        "ck_staff_role CHECK (role IN ('admin', 'support', 'owner'))",
+        f"ck_staff_role CHECK (role IN ({ROLES}, 'owner'))",
         "check ck_staff_role of staff differs in its values",
         id="the values of a check",
     ),
@@ -449,7 +453,8 @@ def test_a_row_that_an_index_lacks_is_damage(empty_file: Path) -> None:
         damaged.execute("DELETE FROM sqlite_master WHERE name = ?", (index[1],))
     with closing(sqlite3.connect(empty_file, isolation_level=None)) as damaged:
         damaged.execute(
-            "INSERT INTO staff_session VALUES ('a', 'nobody', '2026', '2026', '', '')"
+            "INSERT INTO staff_session (id, staff_id, created_at, last_used_at, "
+            "address, user_agent) VALUES ('a', 'nobody', '2026', '2026', '', '')"
         )
         damaged.execute("PRAGMA writable_schema = ON")
         damaged.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", index)
@@ -463,7 +468,10 @@ def test_a_row_that_an_index_lacks_is_damage(empty_file: Path) -> None:
 
 def test_a_great_deal_of_damage_is_said_in_a_few_lines(empty_file: Path) -> None:
     with closing(sqlite3.connect(empty_file, isolation_level=None)) as damaged:
-        row = "INSERT INTO staff_session VALUES (?, 'nobody', '2026', '2026', '', '')"
+        row = (
+            "INSERT INTO staff_session (id, staff_id, created_at, last_used_at, "
+            "address, user_agent) VALUES (?, 'nobody', '2026', '2026', '', '')"
+        )
         for n in range(50):
             damaged.execute(row, (str(n),))
 

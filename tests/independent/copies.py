@@ -12,6 +12,9 @@ Copy = Mapping[str, Sequence[RowMapping]]
 _KEPT = frozenset({"staff", "staff_session", "throttle"})
 """Who may sign in: a copy without its reader would only end the run."""
 
+_AUDIT = "audit_"
+"""The audit log, whose entries the database lets nobody change or delete."""
+
 
 def take(database: Database) -> Copy:
     """Return all that is stored."""
@@ -20,7 +23,7 @@ def take(database: Database) -> Copy:
         return {
             table.name: connection.execute(table.select()).mappings().all()
             for table in SQLModel.metadata.sorted_tables
-            if table.name not in _KEPT
+            if table.name not in _KEPT and not table.name.startswith(_AUDIT)
         }
 
 

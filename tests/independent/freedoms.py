@@ -20,6 +20,9 @@ class Freedoms:
         api_url: Whether the token answer has it.
         pmi_as_text: zoom.md 4.1.
         me_has_account: Whether `users/me` names the account.
+        has_claims: Whether an access token is a JWT with whose it is, zoom.md 3.2.
+        admin_has_profile: Whether an admin-managed app may read `users/me`; if not, its
+            tokens have claims.
         old_object: Whether events of changes have it, zoom.md 6.
         removal_ts: Where `event_ts` of `app_deauthorized` stands, zoom.md 6.
         tracking_header: Of the two names in zoom.md 5.2.
@@ -40,6 +43,8 @@ class Freedoms:
         omits_optional: Whether optional fields that are null are left out.
         errors_to_unhealthy: Failures in a row that disable a credential.
         unmaps_deleted: Whether a sync forgets meetings that Zoom no longer lists.
+        latest_change_first: Order of a bot's steps, recall.md 3.9.
+        meeting_as_text: How a bot's meeting number is written there.
     """
 
     invalid_client_status: Literal[400, 401] = 401
@@ -50,6 +55,8 @@ class Freedoms:
     api_url: bool = False
     pmi_as_text: bool = True
     me_has_account: bool = False
+    has_claims: bool = False
+    admin_has_profile: bool = True
     old_object: bool = False
     removal_ts: Literal["top", "payload", "absent"] = "payload"
     tracking_header: Literal["x-zm-trackingid", "x-zm-request-id"] = "x-zm-trackingid"
@@ -70,6 +77,8 @@ class Freedoms:
     omits_optional: bool = True
     errors_to_unhealthy: int = 5
     unmaps_deleted: bool = True
+    latest_change_first: bool = True
+    meeting_as_text: bool = True
 
     @classmethod
     def drawn(cls, seed: int) -> Self:
@@ -79,6 +88,7 @@ class Freedoms:
             each.name: drawing.choice(_CHOICES.get(each.name, [True, False]))
             for each in fields(cls)
         }
+        values["has_claims"] = values["has_claims"] or not values["admin_has_profile"]
         return cls(**values)  # type: ignore[arg-type]  # each from its own choices
 
 

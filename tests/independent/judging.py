@@ -314,7 +314,7 @@ class Judge:
             yield _wrong(Kind.UNSEEN, told.page, told.text[:160], truth)
         if told.word == "ready":
             mapped = self.oracle.mapped[number]
-            yield from self._late(told, mapped, oracles.MAPPED_FOR)
+            yield from self._late(told, mapped, oracles.LISTED_FOR)
 
     def _about_deliveries(self) -> Iterator[Wrong]:
         shown = reading.delivered(self.browser)

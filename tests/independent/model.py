@@ -65,8 +65,7 @@ _COMES = 0.7
 """How often somebody who is invited comes."""
 
 VARIANTS = ("relay", "direct", "stored", "account")
-"""Of the Zoom app: how webhooks go, who stores the tokens, or whose they are; the last
-with the simulated pair only."""
+"""Of the Zoom app: how webhooks go, who stores the tokens, or whose they are."""
 
 _KIND = {"account": "account_level"}
 _MOST_MEMBERS = 6
@@ -123,7 +122,7 @@ class Model:
         self._drawing = random.Random(f"model {seed}")
         self._broken: set[Outage] = set()
         self._names = 0
-        self._ahead_at: datetime | None = None
+        self._set_at: tuple[datetime, datetime] | None = None
         self._variant = variant
         self._is_account = variant == "account"
         self._members: list[str] = []
@@ -291,10 +290,11 @@ class Model:
             yield "the worker dies", (1, self.kill_worker)
         else:
             yield "the worker starts", (4, self.start_worker)
-        if self._ahead_at is None:
+        if self._set_at is None:
             yield "the host's clock goes ahead", (1, self.go_ahead)
+            yield "the host's clock falls behind", (1, self.fall_behind)
         else:
-            yield "the host's clock is put right", (6, self.go_back)
+            yield "the host's clock is put right", (6, self.set_right)
 
     def _connected(self) -> list[Person]:
         return [each for each in self.oracle.people if each.is_here]
@@ -341,13 +341,18 @@ class Model:
             page = connect(self.stage, path, person.user_id)
             if page.status != 409:
                 break
-        lives = self.stage.world.lives(self.oracle.client_id, person.user_id)
-        person.connected += lives
+        person.connected += self._is_in(person)
         person.left = ""
         person.is_lost = False
         person.is_here = True  # until the rows are read
         self.oracle.note(self.stage.true.now())
         self._find_people()
+
+    def _is_in(self, person: Person) -> bool:
+        """Whether the consent came to whoever keeps the tokens."""
+        world, client_id = self.stage.world, self.oracle.client_id
+        is_in = world.lives if self._variant == "stored" else world.works
+        return is_in(client_id, person.user_id)
 
     def _find_people(self) -> None:
         """Look who has a connection, and where its page is."""
@@ -439,7 +444,7 @@ class Model:
             self.stage.world.end(each)
         self._broken.clear()
         self._weigh_receiver()
-        self.go_back()
+        self.set_right()
         self.start_worker()
         world, oracle = self.stage.world, self.oracle
         token = world.zoom_secret(oracle.client_id)
@@ -530,19 +535,29 @@ class Model:
         self.judge.worker_gone_at = None
 
     def go_ahead(self) -> None:
-        self._ahead_at = self.stage.clock.now()
-        days = self._drawing.choice((1, 7, 30))
-        self.stage.set_wrong(timedelta(days=days))
+        self.set_wrong(self._drawing.choice((_HOUR, _DAY, 7 * _DAY, 30 * _DAY)))
+
+    def fall_behind(self) -> None:
+        self.set_wrong(-self._drawing.choice((_HOUR, 3 * _DAY, 20 * _DAY)))
+
+    def set_wrong(self, amount: timedelta) -> None:
+        """Set the host's clock alone; for how long is drawn like all that follows."""
+        before = self.stage.clock.now()
+        self.stage.set_wrong(amount)
+        self._set_at = before, self.stage.clock.now()
         self._note_jump()
 
-    def go_back(self) -> None:
-        if self._ahead_at is None:
+    def set_right(self) -> None:
+        """Set the host's clock right; what it dated meanwhile is of no known time."""
+        if self._set_at is None:
             return
+        before, begun = self._set_at
         wrong_until = self.stage.clock.now()
         self.stage.set_wrong(self.stage.true.now() - wrong_until)
-        span = self._ahead_at + timedelta(seconds=1), wrong_until
+        second = timedelta(seconds=1)
+        span = min(before + second, begun), max(before, wrong_until)
         self.judge.wrong_clock.append(span)
-        self._ahead_at = None
+        self._set_at = None
         self._note_jump()
 
     def _note_jump(self) -> None:

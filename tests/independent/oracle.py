@@ -14,6 +14,9 @@ GREEN_FOR = timedelta(minutes=75)
 and the few minutes until the check after it."""
 
 MAPPED_FOR = timedelta(hours=26)
+LISTED_FOR = timedelta(minutes=65)
+"""How long Explain may say that Recall has a mapping: as read within the hour."""
+
 EVER = timedelta.max
 """For what says as of when it was seen, and cannot be seen anew."""
 
@@ -130,9 +133,9 @@ class Oracle:
             if each.changes_no_more:
                 continue
             lives = world.lives(client_id, each.user_id)
-            status = world.credential_of(client_id, each.user_id)
+            works = world.works(client_id, each.user_id)
             each.lives.note(now, is_so=lives)
-            each.works.note(now, is_so=lives and status is not None)
+            each.works.note(now, is_so=works)
         secret = world.zoom_secret(client_id)
         self.zoom_signs_ours.note(now, is_so=secret == self.secret_here)
         is_right = world.webhook_secret_in_recall(client_id) == self.secret_here

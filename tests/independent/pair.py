@@ -49,8 +49,7 @@ class IndependentWorld:
     def make_app(
         self, redirect_url: str, *, is_account_level: bool = False
     ) -> PairAtZoom:
-        assert not is_account_level, "this pair has user-managed apps only"
-        app = self.zoom.make_app(redirect_url)
+        app = self.zoom.make_app(redirect_url, is_managed=is_account_level)
         return PairAtZoom(
             client_id=app.client_id,
             client_secret=app.client_secret,
@@ -75,8 +74,9 @@ class IndependentWorld:
         *,
         is_admin: bool = False,
     ) -> str:
-        assert not is_admin, "this pair has user-managed apps only"
-        return self.zoom.add_user(email, first_name, last_name, pmi).id
+        return self.zoom.add_user(
+            email, first_name, last_name, pmi, is_admin=is_admin
+        ).id
 
     def allow(self, authorize_url: str, user_id: str) -> str:
         parts = urlsplit(authorize_url)
@@ -97,6 +97,9 @@ class IndependentWorld:
 
     def change_pmi(self, user_id: str, pmi: int) -> None:
         self.zoom.change_pmi(user_id, pmi)
+
+    def change_email(self, user_id: str, email: str) -> None:
+        self.zoom.change_email(user_id, email)
 
     def begin(self, outage: Outage) -> None:
         self._switch(outage, is_on=True)
@@ -141,6 +144,12 @@ class IndependentWorld:
 
     def lives(self, client_id: str, user_id: str) -> bool:
         return self.zoom.lives(client_id, user_id)
+
+    def works(self, client_id: str, user_id: str) -> bool:
+        found = self._credential(client_id, user_id)
+        if found is None or found.callback_url is not None:
+            return found is not None and self.lives(client_id, user_id)
+        return self.zoom.knows(client_id, user_id, found.refresh)
 
     def is_pair_right_in_recall(self, client_id: str) -> bool:
         secret = self.zoom.apps[client_id].client_secret

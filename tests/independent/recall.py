@@ -1,5 +1,6 @@
 """An independent Recall: apps, credentials, mappings, logs, and its webhook URL."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -16,9 +17,11 @@ from tests.independent.freedoms import Freedoms
 from tests.independent.site import Now, Site, Words, reply
 
 _API = "/api/v2/"
+_BOTS = "/api/v1/bot/"
 _REPLAYED_FOR = timedelta(hours=1)
 _CALLBACK_TIMEOUT_S = 5.0
 _MIN_LEFT = timedelta(seconds=120)
+_ACCOUNT_LEVEL, _JWT_PARTS = "account_level", 3
 _NO_TOKEN = "Unable to fetch a Zoom access token for this credential."
 
 
@@ -35,9 +38,10 @@ class App:
 
 @dataclass(kw_only=True)
 class Credential:
-    """One connected user.
+    """One connected user, or the account of an admin who connected it.
 
     Attributes:
+        account_id: Of the account; None for a user.
         errors: Failures in a row.
         synced: How its last sync went.
     """
@@ -47,6 +51,7 @@ class Credential:
     user_id: str
     callback_url: str | None
     created_at: datetime
+    account_id: str | None = None
     access: str = ""
     access_ends_at: datetime | None = None
     refresh: str = ""
@@ -60,6 +65,29 @@ class Mapping:
     meeting_id: int
     credential_id: str
     synced_at: datetime
+
+
+@dataclass(kw_only=True)
+class Change:
+    """A step of a bot."""
+
+    code: str
+    at: datetime
+    sub_code: str | None = None
+    message: str | None = None
+
+
+@dataclass(kw_only=True)
+class Bot:
+    """A bot that somebody's software sent.
+
+    Attributes:
+        meeting_id: None once Recall has forgotten it.
+    """
+
+    id: str
+    meeting_id: int | None
+    changes: list[Change]
 
 
 @dataclass(kw_only=True)
@@ -117,6 +145,7 @@ class Recall:
         self.credentials: dict[str, Credential] = {}
         self.mappings: dict[int, Mapping] = {}
         self.logs: list[Log] = []
+        self.bots: list[Bot] = []
         self.taken: list[Taken] = []
         self.without_credit = False
         self.mappings_fail = False
@@ -141,16 +170,33 @@ class Recall:
                 self._sync(credential)
         return len(waiting)
 
+    def send_bot(self, meeting_id: int | None, *changes: Change) -> Bot:
+        """Let a bot go through these steps."""
+        made = Bot(id=self._words.uuid(), meeting_id=meeting_id, changes=list(changes))
+        with self._lock:
+            self.bots.append(made)
+        return made
+
     def _sync(self, credential: Credential) -> None:
         try:
             token = self._token(credential)
-            numbers = self._list_meetings(token)
+            users, hosts = [], ["me"]
+            if credential.account_id is not None:
+                users = self._list("users", "/v2/users", token)
+                hosts = [str(each["id"]) for each in users]
+            paths = [f"/v2/users/{each}/meetings" for each in hosts]
+            numbers = [
+                int(each["id"])
+                for path in paths
+                for each in self._list("meetings", path, token)
+            ]
         except _ZoomRefusedError as error:
             credential.synced = "failed"
             self._note(credential.id, f"Meeting sync failed: {error}")
             return
         if self._free.is_pmi_mapped:
-            numbers.append(int(self._me(token)["pmi"]))
+            own = users or [self._me(token)]
+            numbers += [int(each["pmi"]) for each in own]
         if self._free.unmaps_deleted:
             for mapping in list(self.mappings.values()):
                 if mapping.credential_id == credential.id:
@@ -193,17 +239,18 @@ class Recall:
         said: dict[str, Any] = self._ask_zoom("GET", "/v2/users/me", headers=headers)
         return said
 
-    def _list_meetings(self, token: str) -> list[int]:
-        found: list[int] = []
+    def _list(self, name: str, path: str, token: str) -> list[dict[str, Any]]:
+        """Read a list of Zoom's to its end."""
+        found: list[dict[str, Any]] = []
         more = ""
         while True:
             said = self._ask_zoom(
                 "GET",
-                "/v2/users/me/meetings",
+                path,
                 params={"page_size": 2, "next_page_token": more},
                 headers={"authorization": f"Bearer {token}"},
             )
-            found += [each["id"] for each in said["meetings"]]
+            found += said[name]
             more = said["next_page_token"]
             if not more:
                 return found
@@ -255,7 +302,8 @@ class Recall:
         if path.startswith(f"{_API}zoom-oauth-apps/") and path.endswith("/webhook"):
             outage = self.receiver_outage
             return self._receive(request) if outage is None else outage(request)
-        if not path.startswith(_API) or not path.endswith("/"):
+        is_known = path.startswith((_API, _BOTS))
+        if not is_known or not path.endswith("/"):
             return reply(404, {"detail": "Not found."})
         if self._key_of(request) != self.api_key:
             detail = "Invalid API token. Check the region."
@@ -282,33 +330,85 @@ class Recall:
         return request.headers.get("authorization", "").removeprefix("Token ")
 
     def _route(self, request: Request) -> Response:
+        if request.path == _BOTS and request.method == "GET":
+            return self._list_bots(request)
         path = request.path.removeprefix(_API).strip("/").split("/")
         with self._lock:
             match request.method, path:
                 case "GET", ["zoom-oauth-apps"]:
-                    return self._list(request, self._apps_for(request))
+                    return self._reply_with(request, self._apps_for(request))
                 case "POST", ["zoom-oauth-apps"]:
                     return self._create_app(request)
                 case method, ["zoom-oauth-apps", app_id]:
                     return self._one_app(method, app_id, request)
                 case "GET", ["zoom-oauth-credentials"]:
-                    return self._list(request, self._credentials_for(request))
+                    return self._reply_with(request, self._credentials_for(request))
                 case "POST", ["zoom-oauth-credentials"]:
                     return self._connect(request)
                 case method, ["zoom-oauth-credentials", credential_id, *rest]:
                     return self._one_credential(method, credential_id, rest)
                 case "GET", ["zoom-oauth-app-logs"]:
-                    return self._list(request, self._logs(request, "oauth_app"))
+                    return self._reply_with(request, self._logs(request, "oauth_app"))
                 case "GET", ["zoom-oauth-credential-logs"]:
-                    return self._list(request, self._logs(request, "credential"))
+                    return self._reply_with(request, self._logs(request, "credential"))
                 case "GET", ["zoom-meetings-to-credentials"]:
                     if self.mappings_fail:
                         return Response(status=503)
-                    return self._list(request, self._mappings_for(request))
+                    return self._reply_with(request, self._mappings_for(request))
                 case _:
                     return reply(404, {"detail": "Not found."})
 
-    def _list(self, request: Request, rows: Sequence[dict[str, Any]]) -> Response:
+    def _list_bots(self, request: Request) -> Response:
+        """Answer a page with a number, as the older API does."""
+        with self._lock:
+            shown = [self._shown_bot(each) for each in self.bots]
+        if request.args.get("platform", "zoom") != "zoom":
+            shown = []
+        if self._free.newest_first:
+            shown.reverse()
+        size, number = self._free.page_size, int(request.args.get("page", "1"))
+        start = (number - 1) * size
+
+        def at(page: int) -> str:
+            return f"{self.site.url}{_BOTS}?platform=zoom&page={page}"
+
+        body = {
+            "count": len(shown),
+            "next": at(number + 1) if start + size < len(shown) else None,
+            "previous": at(number - 1) if number > 1 else None,
+            "results": shown[start : start + size],
+        }
+        return reply(200, body)
+
+    def _shown_bot(self, bot: Bot) -> dict[str, Any]:
+        changes = [
+            {
+                "code": each.code,
+                "sub_code": each.sub_code,
+                "message": each.message,
+                "created_at": self._time(each.at),
+            }
+            for each in bot.changes
+        ]
+        if self._free.latest_change_first:
+            changes.reverse()
+        place: dict[str, Any] | None = None
+        if bot.meeting_id is not None:
+            number = bot.meeting_id
+            place = {
+                "meeting_id": str(number) if self._free.meeting_as_text else number,
+                "meeting_password": "p4ss",
+                "platform": "zoom",
+            }
+        return {
+            "id": bot.id,
+            "bot_name": "Somebody's notetaker",
+            "meeting_url": place,
+            "status_changes": changes,
+            "recordings": [],
+        }
+
+    def _reply_with(self, request: Request, rows: Sequence[dict[str, Any]]) -> Response:
         ordered = list(reversed(rows)) if self._free.newest_first else list(rows)
         asked = request.args.get("ordering")
         if asked in {"created_at", "synced_at"}:
@@ -397,9 +497,15 @@ class Recall:
         found = []
         for each in self.credentials.values():
             shown = {**self._shown(each)}
-            values = {"oauth_app": each.app_id, "user_id": each.user_id, **shown}
-            filters = ("oauth_app", "user_id", "status", "meeting_sync_status")
-            if all(wanted.get(name, values[name]) == values[name] for name in filters):
+            values = {"oauth_app": each.app_id, **shown}
+            filters = (
+                *("oauth_app", "user_id", "account_id"),
+                *("status", "meeting_sync_status"),
+            )
+            if all(
+                wanted.get(name, values.get(name)) == values.get(name)
+                for name in filters
+            ):
                 found.append(shown)
         return found
 
@@ -408,11 +514,11 @@ class Recall:
             "id": each.id,
             "oauth_app": each.app_id,
             "status": "healthy" if each.is_healthy else "unhealthy",
-            "user_id": each.user_id,
+            "user_id": each.user_id if each.account_id is None else None,
             "created_at": self._time(each.created_at),
             "meeting_sync_status": each.synced,
             "access_token_callback_url": each.callback_url,
-            "account_id": None,
+            "account_id": each.account_id,
         }
         if not self._free.omits_optional:
             return body
@@ -437,22 +543,23 @@ class Recall:
                 }
                 said = self._ask_for_token(app, grant_type="authorization_code", **form)
                 token = said["access_token"]
-            user_id = self._me(token)["id"]
+            user_id, account_id = self._owner(app, token)
         except _ZoomRefusedError as error:
             self._note(app.id, f"Credential not created: {error}")
             words = str(error) if self._free.repeats_zoom else "Zoom refused the code."
             return reply(400, {"detail": words})
-        existing = self._existing(app, user_id)
+        existing = self._existing(app, user_id, account_id)
         if existing is not None and self._free.reconnect == "conflict":
-            detail = "A credential for this Zoom user exists already."
-            return reply(400, {"detail": detail, "conflicting_zoom_user_id": user_id})
+            return _conflict(user_id, account_id)
         credential = existing or Credential(
             id=self._words.uuid(),
             app_id=app.id,
             user_id=user_id,
+            account_id=account_id,
             callback_url=url,
             created_at=self._now(),
         )
+        credential.user_id = user_id
         credential.callback_url = url
         credential.is_healthy, credential.errors = True, 0
         credential.synced = "not_started"
@@ -462,9 +569,27 @@ class Recall:
         status = self._free.reconnect_status if existing is not None else 201
         return reply(status, self._shown(credential))
 
-    def _existing(self, app: App, user_id: str) -> Credential | None:
+    def _owner(self, app: App, token: str) -> tuple[str, str | None]:
+        """Return whose a token is: a user, and of an account-level app the account."""
+        try:
+            me = self._me(token)
+        except _ZoomRefusedError:
+            parts = token.split(".")
+            if app.kind != _ACCOUNT_LEVEL or len(parts) != _JWT_PARTS:
+                raise
+            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+            me = {"id": claims["uid"], "account_id": claims["aid"]}
+        account_id = me["account_id"] if app.kind == _ACCOUNT_LEVEL else None
+        return me["id"], account_id
+
+    def _existing(
+        self, app: App, user_id: str, account_id: str | None
+    ) -> Credential | None:
+        """Return an app's credential of a user, or of an account if it is for one."""
+        is_whole = app.kind == _ACCOUNT_LEVEL
         for each in self.credentials.values():
-            if (each.app_id, each.user_id) == (app.id, user_id):
+            mine = each.account_id if is_whole else each.user_id
+            if (each.app_id, mine) == (app.id, account_id if is_whole else user_id):
                 return each
         return None
 
@@ -593,19 +718,28 @@ class Recall:
 
     def _act_on(self, app: App, event: dict[str, Any]) -> None:
         payload = event["payload"]
+        account_id = payload.get("account_id")
         match event["event"]:
             case "meeting.created":
-                host = self._existing(app, payload["object"]["host_id"])
+                host = self._existing(app, payload["object"]["host_id"], account_id)
                 if host is not None:
                     self._map(payload["object"]["id"], host)
             case "app_deauthorized":
-                gone = self._existing(app, payload["user_id"])
+                gone = self._existing(app, payload["user_id"], account_id)
                 if gone is not None:
                     gone.is_healthy = False
             case "user.updated" if self._free.is_pmi_mapped:
-                user = self._existing(app, payload["object"]["id"])
+                user = self._existing(app, payload["object"]["id"], account_id)
                 if user is not None and "pmi" in payload["object"]:
                     self._map(int(payload["object"]["pmi"]), user)
+
+
+def _conflict(user_id: str, account_id: str | None) -> Response:
+    whose, named = "user", {"conflicting_zoom_user_id": user_id}
+    if account_id is not None:
+        whose, named = "account", {"conflicting_zoom_account_id": account_id}
+    detail = f"A credential for this Zoom {whose} exists already."
+    return reply(400, {"detail": detail, **named})
 
 
 def _json(request: Request) -> dict[str, Any]:

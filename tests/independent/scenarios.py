@@ -9,7 +9,7 @@ from tests.independent.world import Outage
 
 Say = Callable[[str], None]
 
-_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def _wait(model: Model, amount: timedelta, say: Say) -> None:
@@ -105,7 +105,7 @@ def clock_was_ahead(model: Model, say: Say) -> None:
     model.test_now()
     model.press_validate()
     model.settle()
-    model.go_back()
+    model.set_right()
     model.settle()
     model.rotate_token()
     model.end_grant()
@@ -115,6 +115,26 @@ def clock_was_ahead(model: Model, say: Say) -> None:
     _wait(model, 2 * _HOUR, say)
     _wait(model, 30 * _HOUR, say)
     _wait(model, 120 * _HOUR, say)
+
+
+def clock_was_behind(model: Model, say: Say) -> None:
+    """The host's clock falls behind; meanwhile a user and a secret change."""
+    model.meet()
+    model.settle()
+    model.set_wrong(-3 * _DAY)
+    model.settle()
+    model.end_grant()
+    model.change_in_recall()
+    _wait(model, 2 * _HOUR, say)
+    model.rotate_secret()
+    _wait(model, 5 * _HOUR, say)
+    model.set_right()
+    model.settle()
+    model.read("put right", say)
+    _wait(model, 2 * _HOUR, say)
+    model.put_right()
+    model.settle()
+    _wait(model, 30 * _HOUR, say)
 
 
 def authorization_ended(model: Model, say: Say) -> None:
@@ -185,6 +205,7 @@ SCENARIOS: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
             disconnected_by_staff,
             mappings_not_listed,
             clock_was_ahead,
+            clock_was_behind,
             authorization_ended,
             meeting_forgotten,
             zoom_is_down,

@@ -1,7 +1,7 @@
 """The product's own simulated Zoom and Recall as one `World`."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,7 +14,7 @@ from dashboard.sandbox.recall.credentials import run_due_syncs
 from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.recall.records import Credential
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
-from dashboard.sandbox.zoom.records import Kind
+from dashboard.sandbox.zoom.records import Grant, Kind
 from tests.independent.site import Calls, Served, serve
 from tests.independent.world import Outage, PairAtZoom, TakenByRecall
 
@@ -162,6 +162,9 @@ class SimulatedWorld:
     def change_pmi(self, user_id: str, pmi: int) -> None:
         self.zoom.change_pmi(user_id, pmi)
 
+    def change_email(self, user_id: str, email: str) -> None:
+        self.zoom.change_user(user_id, email=email)
+
     def begin(self, outage: Outage) -> None:
         self._broken.add(outage)
         self._break()
@@ -195,13 +198,23 @@ class SimulatedWorld:
             pass
 
     def lives(self, client_id: str, user_id: str) -> bool:
+        return any(self._living(client_id, user_id))
+
+    def works(self, client_id: str, user_id: str) -> bool:
+        found = self._credential(client_id, user_id)
+        if found is None or found.access_token_callback_url is not None:
+            return found is not None and self.lives(client_id, user_id)
+        own = found.grant.refresh_token
+        living = self._living(client_id, user_id)
+        return any(each.refresh_token == own for each in living)
+
+    def _living(self, client_id: str, user_id: str) -> Iterator[Grant]:
         now = self._now()
-        return any(
-            each.ended is None
-            and (each.refresh_until is None or each.refresh_until > now)
-            for each in self.zoom.state.grants
-            if (each.client_id, each.user_id) == (client_id, user_id)
-        )
+        for each in self.zoom.state.grants:
+            is_theirs = (each.client_id, each.user_id) == (client_id, user_id)
+            is_young = each.refresh_until is None or each.refresh_until > now
+            if is_theirs and each.ended is None and is_young:
+                yield each
 
     def is_pair_right_in_recall(self, client_id: str) -> bool:
         secret = self.zoom.state.app(client_id).client_secret

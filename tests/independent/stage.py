@@ -12,7 +12,7 @@ import httpx2
 from flask import Flask
 from sqlmodel import select
 
-from dashboard.app import build_runtime, chores, create_app
+from dashboard.app import build_runtime, chores, create_app, web_chores
 from dashboard.db import Database
 from dashboard.models.staff import Role, StaffSession
 from dashboard.services import audit
@@ -77,6 +77,7 @@ class Stage:
         self.close()
         self._worker = Worker(self.runtime)
         self._chores = [_quick(each) for each in chores(self.runtime)]
+        self._web_chores = web_chores(self.runtime)
 
     def close(self) -> None:
         for each in getattr(self, "_chores", ()):
@@ -88,6 +89,8 @@ class Stage:
         for _ in range(_ROUNDS):
             self.world.run_due()
             if not self.has_worker:
+                for chore in self._web_chores:
+                    chore()
                 return
             self._beat()
             done = self._worker.run_once(self.clock.now())
@@ -129,7 +132,7 @@ class Stage:
         instant = self.clock.now()
         with self.runtime.database.writing() as session:
             for row in session.exec(select(StaffSession)):
-                row.created_at = row.last_used_at = instant
+                row.created_at = row.last_used_at = row.proven_at = instant
                 session.add(row)
 
     def sign_in(self, email: str = ADMIN) -> Browser:

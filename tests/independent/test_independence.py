@@ -69,6 +69,43 @@ def test_zoom_checks_the_code_verifier(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("is_managed", "seen"), [(True, [200, 200, 200]), (False, [400, 404, 404])]
+)
+def test_zoom_shows_an_admins_app_the_whole_account_and_a_users_app_its_user(
+    world: IndependentWorld, *, is_managed: bool, seen: list[int]
+) -> None:
+    pair = world.make_app(REDIRECT, is_account_level=is_managed)
+    admin = world.add_user("ana@example.com", "Ana", "Nowak", 5551234567, is_admin=True)
+    member = world.add_user("bo@example.com", "Bo", "Berg", 5551234568)
+    asked = (
+        f"{world.zoom_url}/oauth/authorize?response_type=code"
+        f"&client_id={pair.client_id}&redirect_uri={REDIRECT}"
+    )
+    form = {
+        "grant_type": "authorization_code",
+        "code": world.allow(asked, admin).partition("code=")[2],
+        "redirect_uri": REDIRECT,
+    }
+    told = httpx2.post(
+        f"{world.zoom_url}/oauth/token",
+        data=form,
+        auth=(pair.client_id, pair.client_secret),
+    ).json()
+    number = world.create_meeting(member)
+    paths = (
+        "users",
+        f"users/{member}/meetings",
+        f"meetings/{number}/jointoken/local_recording",
+    )
+    bearer = {"authorization": f"Bearer {told['access_token']}"}
+    answers = [
+        httpx2.get(f"{world.zoom_url}/v2/{each}", headers=bearer) for each in paths
+    ]
+
+    assert [each.status_code for each in answers] == seen
+
+
 def test_drawn_freedoms_are_the_same_for_the_same_seed() -> None:
     assert Freedoms.drawn(7) == Freedoms.drawn(7)
     assert len({repr(Freedoms.drawn(seed)) for seed in range(20)}) == 20

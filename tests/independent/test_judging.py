@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.webhook import Outcome, Webhook
+from tests.independent import reading
 from tests.independent.judging import Judge, Kind
 from tests.independent.model import Model, worlds
 from tests.independent.oracle import Truth
@@ -84,6 +85,24 @@ def test_it_finds_a_user_blamed_and_a_webhook_that_was_never_taken(
 
     lie(stage, tell)
     assert {Kind.DELIVERED, Kind.BLAME} <= kinds(model)
+
+
+def test_a_consent_that_recall_could_not_use_leaves_a_user_who_must_act(
+    model: Model,
+) -> None:
+    """It ended the earlier authorization, whose tokens Recall still has."""
+    model.begin(Outage.ZOOM_LIMIT)
+    model.connect_again()
+    model.settle()
+    people = model.oracle.people
+    assert [each.lives.is_so for each in people] == [True, True]
+    assert sorted(each.works.is_so for each in people) == [False, True]
+
+    model.put_right()
+    model.pass_time(timedelta(hours=5), step=timedelta(minutes=30))
+    assert kinds(model) == set()
+    rows = reading.connections(model.judge.browser)
+    assert sorted(each.who for each in rows.values()) == ["", "the user"]
 
 
 def test_it_finds_a_state_that_began_before_it_broke_and_a_jump_that_is_not_told(

@@ -17,9 +17,9 @@ PLAYED = ("disconnected_by_staff", "other_secret_in_recall")
     ("on", "world", "variant"),
     [
         ("sqlite", "simulated", "relay"),
-        ("sqlite", "independent", "stored"),
+        ("sqlite", "independent", "account"),
         ("postgresql", "independent", "direct"),
-        ("postgresql", "simulated", "account"),
+        ("postgresql", "simulated", "stored"),
     ],
 )
 def test_nothing_is_green_that_is_not_so(

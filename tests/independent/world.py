@@ -102,6 +102,8 @@ class World(Protocol):
 
     def change_pmi(self, user_id: str, pmi: int) -> None: ...
 
+    def change_email(self, user_id: str, email: str) -> None: ...
+
     # What breaks, at Zoom and at Recall.
 
     def begin(self, outage: Outage) -> None: ...
@@ -129,7 +131,15 @@ class World(Protocol):
     # What is really so.
 
     def lives(self, client_id: str, user_id: str) -> bool:
-        """Whether the user's authorization works at Zoom."""
+        """Whether the user's authorization works at Zoom, whoever has its tokens."""
+        ...
+
+    def works(self, client_id: str, user_id: str) -> bool:
+        """Whether Recall's credential has the tokens of an authorization that works.
+
+        Consent replaces the earlier authorization at Zoom. If Recall then can't finish,
+        its credential keeps the tokens of the one that ended.
+        """
         ...
 
     def is_pair_right_in_recall(self, client_id: str) -> bool: ...

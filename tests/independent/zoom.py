@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
@@ -21,6 +21,7 @@ ACCOUNT = "kQ8_account-of-all-XYZ0"
 SIGNED_IN = "zoom_user"
 """The cookie in which a browser says which user is signed in at Zoom."""
 
+_Row = TypeVar("_Row")
 _CODE_FOR = timedelta(minutes=5)
 _VALIDATES_EVERY = timedelta(hours=72)
 _RETRIES = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
@@ -33,6 +34,12 @@ SCOPES = (
     "meeting:read:meeting",
     "user:read:user",
 )
+ADMIN_SCOPES = (
+    f"{_JOIN_TOKEN}:admin",
+    "meeting:read:list_meetings:admin",
+    "meeting:read:meeting:admin",
+    "user:read:list_users:admin",
+)
 
 
 @dataclass(kw_only=True)
@@ -42,17 +49,23 @@ class User:
     first_name: str
     last_name: str
     pmi: int
+    is_admin: bool = False
 
 
 @dataclass(kw_only=True)
 class App:
-    """One credential pair of a Zoom app."""
+    """One credential pair of a Zoom app.
+
+    Attributes:
+        is_managed: By an admin, for the whole account.
+    """
 
     client_id: str
     client_secret: str
     secret_token: str
     redirect_url: str
     is_published: bool
+    is_managed: bool = False
     webhook_url: str | None = None
     is_subscribed: bool = False
     failures: int = 0
@@ -139,13 +152,16 @@ class Zoom:
 
     # What the app's owner does in the Marketplace.
 
-    def make_app(self, redirect_url: str, *, is_published: bool = True) -> App:
+    def make_app(
+        self, redirect_url: str, *, is_published: bool = True, is_managed: bool = False
+    ) -> App:
         app = App(
             client_id=self._words.word(22),
             client_secret=self._words.word(32),
             secret_token=self._words.word(22),
             redirect_url=redirect_url,
             is_published=is_published,
+            is_managed=is_managed,
         )
         self.apps[app.client_id] = app
         return app
@@ -169,13 +185,22 @@ class Zoom:
 
     # What users do.
 
-    def add_user(self, email: str, first_name: str, last_name: str, pmi: int) -> User:
+    def add_user(
+        self,
+        email: str,
+        first_name: str,
+        last_name: str,
+        pmi: int,
+        *,
+        is_admin: bool = False,
+    ) -> User:
         user = User(
             id=f"{self._words.word(20)}-_",
             email=email,
             first_name=first_name,
             last_name=last_name,
             pmi=pmi,
+            is_admin=is_admin,
         )
         self.users[user.id] = user
         return user
@@ -213,6 +238,11 @@ class Zoom:
     def lives(self, client_id: str, user_id: str) -> bool:
         return bool(self._living(client_id, user_id))
 
+    def knows(self, client_id: str, user_id: str, refresh: str) -> bool:
+        """Whether a refresh token is the one of an authorization that lives."""
+        found = self._living(client_id, user_id)
+        return any(each.refresh == refresh for each in found)
+
     def create_meeting(self, user_id: str, topic: str = "Weekly 🚒 call") -> Meeting:
         meeting = Meeting(number=self._words.number(11), host_id=user_id, topic=topic)
         self.meetings[meeting.number] = meeting
@@ -245,17 +275,25 @@ class Zoom:
         del self.meetings[number]
 
     def change_pmi(self, user_id: str, pmi: int) -> None:
-        user, before = self.users[user_id], self.users[user_id].pmi
-        user.pmi = pmi
+        before, self.users[user_id].pmi = self.users[user_id].pmi, pmi
+        self._tell_of_change(user_id, {"pmi": pmi}, {"pmi": before})
+
+    def change_email(self, user_id: str, email: str) -> None:
+        before, self.users[user_id].email = self.users[user_id].email, email
+        self._tell_of_change(user_id, {"email": email}, {"email": before})
+
+    def _tell_of_change(
+        self, user_id: str, new: dict[str, Any], old: dict[str, Any]
+    ) -> None:
         payload: dict[str, Any] = {
             "account_id": ACCOUNT,
-            "operator": user.email,
+            "operator": self.users[user_id].email,
             "operator_id": user_id,
-            "object": {"id": user_id, "pmi": pmi},
+            "object": {"id": user_id, **new},
             "time_stamp": round(self._now().timestamp() * 1000),
         }
         if self._free.old_object:
-            payload["old_object"] = {"id": user_id, "pmi": before}
+            payload["old_object"] = {"id": user_id, **old}
         self._tell_of(user_id, "user.updated", payload)
 
     # What Zoom does on its own.
@@ -334,7 +372,9 @@ class Zoom:
     def _tell_of(self, user_id: str, name: str, payload: dict[str, Any]) -> None:
         milliseconds = round(self._now().timestamp() * 1000)
         for app in self.apps.values():
-            if self.lives(app.client_id, user_id):
+            granted = [each for each in self.grants if each.client_id == app.client_id]
+            is_granted = any(each.ended_at is None for each in granted)
+            if is_granted if app.is_managed else self.lives(app.client_id, user_id):
                 body = {"event": name, "event_ts": milliseconds, "payload": payload}
                 self._emit(app, body)
 
@@ -384,6 +424,9 @@ class Zoom:
         user = self.users.get(request.cookies.get(SIGNED_IN, ""))
         if user is None or asked.get("response_type") != "code":
             return Response("Sign in", 200, content_type="text/html")
+        if app.is_managed and not user.is_admin:
+            words = "Ask the admin of your account to add this app."
+            return Response(words, 200, content_type="text/html")
         text = self._words.word(40)
         self.codes[text] = Code(
             client_id=app.client_id,
@@ -461,7 +504,7 @@ class Zoom:
         grant = Grant(
             client_id=app.client_id,
             user_id=code.user_id,
-            scopes=SCOPES,
+            scopes=ADMIN_SCOPES if app.is_managed else SCOPES,
             access="",
             access_ends_at=self._now(),
             refresh="",
@@ -478,7 +521,7 @@ class Zoom:
         return reply(400, {"reason": "Invalid Token!", "error": error})
 
     def _issue(self, grant: Grant) -> Response:
-        grant.access, grant.refresh = self._words.word(180), self._words.word(180)
+        grant.access, grant.refresh = self._access(grant), self._words.word(180)
         lasts = timedelta(seconds=self._free.expires_in)
         grant.access_ends_at = self._now() + lasts
         body: dict[str, Any] = {
@@ -491,6 +534,14 @@ class Zoom:
         if self._free.api_url:
             body["api_url"] = self.site.url
         return reply(200, body)
+
+    def _access(self, grant: Grant) -> str:
+        """Return a new access token: opaque, or a JWT with whose it is."""
+        if not self._free.has_claims:
+            return self._words.word(180)
+        claims = compact({"aid": ACCOUNT, "uid": grant.user_id})
+        middle = base64.urlsafe_b64encode(claims).rstrip(b"=").decode()
+        return f"{self._words.word(20)}.{middle}.{self._words.word(80)}"
 
     def _revoke(self, request: Request) -> Response:
         app = self._client(request)
@@ -517,29 +568,52 @@ class Zoom:
         grant = self._bearer(request)
         if grant is None:
             return reply(401, {"code": 124, "message": "Invalid access token."})
-        user = self.users[grant.user_id]
         match path:
-            case ["users", "me"]:
-                return reply(200, self._profile(user))
-            case ["users", "me" | user.id, "meetings"]:
-                return self._meetings_of(request, user)
-            case ["users", "me" | user.id, "zak"]:
-                return self._scoped(grant, "user:read:zak")
-            case ["users", "me" | user.id, "token"]:
-                return self._scoped(grant, "user:read:token")
-            case ["users", *_]:
-                return reply(404, {"code": 1001, "message": "User does not exist."})
+            case ["users"]:
+                return self._list_users(request, grant)
+            case ["users", whose, *what]:
+                return self._about_user(request, grant, whose, what)
             case ["meetings", number, "jointoken", "local_recording"]:
-                return self._join_token(number, user)
+                return self._join_token(number, grant)
             case ["meetings", number]:
-                meeting = self._hosted(number, user)
+                meeting = self._seen(number, grant)
                 if meeting is None:
                     return _no_meeting(number)
-                return reply(200, {"id": meeting.number, "host_id": user.id})
+                return reply(200, {"id": meeting.number, "host_id": meeting.host_id})
             case _:
                 return reply(404, {"code": 2300, "message": "Not recognized."})
 
-    def _profile(self, user: User) -> dict[str, Any]:
+    def _about_user(
+        self, request: Request, grant: Grant, whose: str, what: list[str]
+    ) -> Response:
+        is_managed = self.apps[grant.client_id].is_managed
+        user_id = grant.user_id if whose == "me" else whose
+        seen = {each.id: each for each in self._reach(grant)}
+        if user_id not in seen:
+            return reply(404, {"code": 1001, "message": "User does not exist."})
+        match what:
+            case [] if is_managed and not self._free.admin_has_profile:
+                return self._scoped(grant, "user:read:user:admin")
+            case []:
+                profile = self._profile(seen[user_id], is_managed=is_managed)
+                return reply(200, profile)
+            case ["meetings"]:
+                return self._meetings_of(request, seen[user_id])
+            case ["zak"]:
+                return self._scoped(grant, "user:read:zak")
+            case ["token"]:
+                return self._scoped(grant, "user:read:token")
+            case _:
+                return reply(404, {"code": 2300, "message": "Not recognized."})
+
+    def _list_users(self, request: Request, grant: Grant) -> Response:
+        if "user:read:list_users:admin" not in grant.scopes:
+            return self._scoped(grant, "user:read:list_users:admin")
+        shown, more = _page(request, list(self.users.values()))
+        users = [self._profile(each) for each in shown]
+        return reply(200, {"users": users, "next_page_token": more})
+
+    def _profile(self, user: User, *, is_managed: bool = False) -> dict[str, Any]:
         pmi: int | str = str(user.pmi) if self._free.pmi_as_text else user.pmi
         body: dict[str, Any] = {
             "id": user.id,
@@ -549,16 +623,13 @@ class Zoom:
             "pmi": pmi,
             "type": 2,
         }
-        if self._free.me_has_account:
+        if self._free.me_has_account or is_managed:
             body["account_id"] = ACCOUNT
         return body
 
     def _meetings_of(self, request: Request, user: User) -> Response:
-        size = min(int(request.args.get("page_size", "30")), 300)
-        start = int(request.args.get("next_page_token") or "0")
         own = [each for each in self.meetings.values() if each.host_id == user.id]
-        shown = own[start : start + size]
-        more = str(start + size) if start + size < len(own) else ""
+        shown, more = _page(request, own)
         meetings = [{"id": each.number, "topic": each.topic} for each in shown]
         return reply(200, {"meetings": meetings, "next_page_token": more})
 
@@ -570,18 +641,27 @@ class Zoom:
         message = f"Invalid access token, does not contain scopes{named}."
         return reply(400, {"code": code, "message": message})
 
-    def _join_token(self, number: str, user: User) -> Response:
-        is_personal = number == str(user.pmi)
-        if not is_personal and self._hosted(number, user) is None:
+    def _join_token(self, number: str, grant: Grant) -> Response:
+        personal = [each.id for each in self._reach(grant) if str(each.pmi) == number]
+        meeting = self._seen(number, grant)
+        hosts = personal if meeting is None else [meeting.host_id]
+        if not hosts:
             return _no_meeting(number)
-        if user.id in self.forbids_recording:
+        if hosts[0] in self.forbids_recording:
             message = "Local recording is disabled for this host."
             return reply(400, {"code": 3000, "message": message})
         return reply(200, {"token": self._words.word(90), "expire_in": 120})
 
-    def _hosted(self, number: str, user: User) -> Meeting | None:
+    def _reach(self, grant: Grant) -> list[User]:
+        """Return whose meetings a token may see."""
+        if self.apps[grant.client_id].is_managed:
+            return list(self.users.values())
+        return [self.users[grant.user_id]]
+
+    def _seen(self, number: str, grant: Grant) -> Meeting | None:
         meeting = self.meetings.get(int(number)) if number.isdigit() else None
-        return meeting if meeting is not None and meeting.host_id == user.id else None
+        hosts = {each.id for each in self._reach(grant)}
+        return meeting if meeting is not None and meeting.host_id in hosts else None
 
     def _bearer(self, request: Request) -> Grant | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -600,6 +680,14 @@ class Zoom:
             if each.ended_at is None
             and (each.client_id, each.user_id) == (client_id, user_id)
         ]
+
+
+def _page(request: Request, rows: list[_Row]) -> tuple[list[_Row], str]:
+    """Return a page of them, and the token of the next."""
+    size = min(int(request.args.get("page_size", "30")), 300)
+    start = int(request.args.get("next_page_token") or "0")
+    more = str(start + size) if start + size < len(rows) else ""
+    return rows[start : start + size], more
 
 
 def _proves(code: Code, verifier: str) -> bool:

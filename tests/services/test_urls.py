@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.models.zoom_app import ZoomCloud
+from dashboard.models.zoom_app import Environment, ZoomCloud
 from dashboard.services import urls
 from dashboard.settings import Settings
 
@@ -27,6 +27,26 @@ def test_an_app_of_zoom_for_government_is_found_in_its_console() -> None:
     assert urls.zoom_console_url(settings, "abc", ZoomCloud.GOVERNMENT) == (
         "https://marketplace.zoomgov.com/user/build"
     )
+
+
+@pytest.mark.parametrize(
+    ("cloud", "environment", "host", "mode"),
+    [
+        (ZoomCloud.COMMERCIAL, Environment.DEVELOPMENT, "zoom.us", "dev"),
+        (ZoomCloud.GOVERNMENT, Environment.PRODUCTION, "zoomgov.com", "prod"),
+    ],
+)
+def test_an_app_of_which_zooms_id_is_known_is_opened_itself(
+    cloud: ZoomCloud, environment: Environment, host: str, mode: str
+) -> None:
+    settings = Settings(zoom_url="https://zoom.us")
+
+    found = urls.zoom_console_url(
+        settings, "abc", cloud, app_id="Ab-1_x", environment=environment
+    )
+
+    page = "develop/applications/Ab-1_x/information"
+    assert found == f"https://marketplace.{host}/{page}?mode={mode}"
 
 
 def test_the_simulator_is_opened_at_its_list_while_the_app_is_not_known() -> None:

@@ -311,7 +311,8 @@ def test_a_check_says_what_is_damaged_and_what_differs(terminal: Terminal) -> No
     differing = terminal.run("db", "check")
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(
-            "INSERT INTO staff_session VALUES ('a', 'nobody', '2026', '2026', '', '')"
+            "INSERT INTO staff_session (id, staff_id, created_at, last_used_at, "
+            "address, user_agent) VALUES ('a', 'nobody', '2026', '2026', '', '')"
         )
     damaged = terminal.run("db", "check")
 
@@ -425,3 +426,28 @@ def test_a_database_that_was_carried_over_is_marked(terminal: Terminal) -> None:
     assert marked.returncode == 0, marked.stderr
     with sqlite3.connect(terminal.folder / "dashboard.db") as file:
         assert file.execute("SELECT kind FROM host_event").fetchall() == [("restore",)]
+
+
+def test_links_and_waits_are_for_the_command_line_too(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    who = ("--email", "ana@example.com")
+
+    added = terminal.run("staff", "add", *who, "--role", "admin")
+    reset = terminal.run("staff", "reset-password", *who)
+    weak = terminal.run(
+        *("staff", "reset-password", *who),
+        *("--password-file", terminal.file("weak", "password1234")),
+    )
+    unlocked = terminal.run("staff", "unlock", *who, "--address", "192.0.2.1")
+    nothing = terminal.run("staff", "unlock")
+    removed = terminal.run("staff", "remove-second-factor", *who)
+
+    links = [
+        answer.stdout.rsplit("/password/")[-1].strip() for answer in (added, reset)
+    ]
+    assert [len(link) for link in links] == [43, 43]
+    assert links[0] != links[1]
+    assert weak.returncode == 1
+    assert "easy to guess" in weak.stderr
+    assert "password1234" not in weak.stderr
+    assert (unlocked.returncode, nothing.returncode, removed.returncode) == (0, 2, 0)

@@ -15,6 +15,7 @@ from dashboard.errors import InvalidInputError
 from dashboard.models.invitation import Invitation
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
+from tests.fixtures.terminal import logs_as_before
 from tests.makers import saved_app
 
 LINK = r"https://dashboard\.example\.com/connect/notetaker-[0-9a-f]+/i/[\w-]{43}"
@@ -30,16 +31,17 @@ class Terminal:
         database.close()  # the command is the one that may write
 
     def run(self, *words: str) -> Result:
-        return CliRunner().invoke(
-            command,
-            [str(self.app_id), *words],
-            env={
-                "DASHBOARD_INSTANCE_DIR": str(self.folder),
-                "DASHBOARD_ENCRYPTION_KEYS": new_key(),
-                "DASHBOARD_PUBLIC_URL": "https://dashboard.example.com",
-                "DASHBOARD_DATABASE_URL": f"sqlite:///{self.database.url.database}",
-            },
-        )
+        with logs_as_before():
+            return CliRunner().invoke(
+                command,
+                [str(self.app_id), *words],
+                env={
+                    "DASHBOARD_INSTANCE_DIR": str(self.folder),
+                    "DASHBOARD_ENCRYPTION_KEYS": new_key(),
+                    "DASHBOARD_PUBLIC_URL": "https://dashboard.example.com",
+                    "DASHBOARD_DATABASE_URL": f"sqlite:///{self.database.url.database}",
+                },
+            )
 
     def links(self) -> list[Invitation]:
         with self.database.reading() as session:
@@ -56,7 +58,8 @@ def test_one_link_is_printed_bare(terminal: Terminal) -> None:
 
     [row] = terminal.links()
     assert re.fullmatch(LINK + "\n", done.stdout)
-    assert (row.email, row.made_by) == ("ana@example.com", "command line")
+    assert row.email == "ana@example.com"
+    assert row.made_by.startswith("command line (")
     assert (row.expires_at - row.created_at).days == 3
 
 

@@ -15,7 +15,7 @@ from tests.fixtures.ports import free_ports
 class Simulators:
     """Stands for the simulated Zoom and Recall, which are not asked here."""
 
-    zoom_url = recall_url = "http://127.0.0.1:9"
+    zoom_url = recall_url = oidc_url = "http://127.0.0.1:9"
     spare_api_key = ""
 
     def __init__(self, **_: object) -> None:
@@ -28,6 +28,9 @@ class Simulators:
         pass
 
     def set_clock(self, _at: object) -> None:
+        pass
+
+    def oidc(self, _path: str, **_: object) -> None:
         pass
 
 
@@ -54,8 +57,8 @@ def tried(port: int) -> int:
 def ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> dict[str, int]:
     monkeypatch.setenv("DASHBOARD_INSTANCE_DIR", str(tmp_path))
     monkeypatch.setattr(demo, "Simulators", Simulators)
-    names = ("port", "zoom_port", "recall_port")
-    return dict(zip(names, free_ports(3), strict=True))
+    names = ("port", "zoom_port", "recall_port", "oidc_port")
+    return dict(zip(names, free_ports(4), strict=True))
 
 
 def test_no_other_program_gets_the_port_while_the_demo_prepares(

@@ -9,8 +9,10 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit, former_emails
 from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.connections import actions
+from dashboard.services.former_emails import Change
 from dashboard.services.grants import grants
 from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings
@@ -26,6 +28,9 @@ PLACES = {
     "audit_entry.subject",
     "connect_attempt.browser_hash",
     "connect_attempt.detail",
+    "connect_attempt.reference",
+    "connect_attempt.return_url",
+    "connect_attempt.tags",
     "connection.display_name",
     "connection.email",
     "connection.pmi",
@@ -34,8 +39,11 @@ PLACES = {
     "connection.search_text",
     "connection.zoom_user_id",
     "connection_event.words",
+    "former_email.email",
     "hold.reason",
     "invitation.email",
+    "invitation.return_url",
+    "invitation.tags",
     "invitation.tried_as",
     "invitation.user_ref",
     "invitation.zoom_user_id",
@@ -72,9 +80,15 @@ def test_nothing_is_left_of_a_user_who_removed_the_app(
 ) -> None:
     ana = Everything(stage=stage, clock=clock, row=stage.connect(), user=stage.ana)
     ana.fill()
-    before = found(ana)
+    former = "ana.before@example.com"
+    with stage.runtime.database.writing() as session:
+        change = Change(former=former, current=stage.ana.email)
+        former_emails.keep(session, ana.row.id, [change], at=clock.now())
+        noted = f"The email changed from {former}."
+        audit.record(session, COMMAND_LINE, "test", subject=noted, now=clock.now())
+    before = found(ana, former)
     leave(ana)
-    pending = found(ana)
+    pending = found(ana, former)
     wait(ana, minutes=1)
     late = deauthorized(ana, event="meeting.created", meeting_id=91111111111)
     settle(stage, late)
@@ -86,7 +100,7 @@ def test_nothing_is_left_of_a_user_who_removed_the_app(
     assert before >= PLACES
     assert {"erasure.zoom_user_id", "erasure.email"} <= pending
     assert {"webhook.zoom_user_id", "webhook_body.body"} <= once_more
-    assert found(ana) == set()
+    assert found(ana, former) == set()
     assert erasure.ended_at is not None
     assert stage.credentials() == []
 

@@ -156,7 +156,7 @@ def test_a_query_arrives_as_written(front: Front) -> None:
     "line",
     [
         b"X-Own: caf\xe9",
-        b"Cookie: dashboard_session=\xff\xfe",
+        b"Cookie: dashboard=\xff\xfe",
         b"User-Agent: \xc3\xa9",
         b"X_Forwarded_For: 192.0.2.66",
         b"Cookie: " + b"a" * 8000,

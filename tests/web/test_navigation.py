@@ -5,6 +5,8 @@ from flask_login import LoginManager, UserMixin
 
 from dashboard.web import navigation
 
+READS = ("overview:read", "webhooks:read")
+
 
 class Someone(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
     def __init__(self, *allowed: str) -> None:
@@ -29,7 +31,7 @@ def an_app(who: Someone, *nouns: str) -> Flask:
 
 
 def test_a_page_that_does_not_exist_yet_is_left_out() -> None:
-    app = an_app(Someone(), "overview", "webhooks")
+    app = an_app(Someone(*READS), "overview", "webhooks")
 
     with app.test_request_context("/overview/"):
         shown = navigation.navigation()
@@ -48,9 +50,16 @@ def test_a_page_the_person_may_not_read_is_left_out() -> None:
 
 
 def test_the_page_one_is_on_is_marked() -> None:
-    app = an_app(Someone(), "overview", "webhooks")
+    app = an_app(Someone(*READS), "overview", "webhooks")
 
     with app.test_request_context("/webhooks/"):
         shown = navigation.navigation()
 
     assert [entry.label for entry in shown.entries if entry.is_current] == ["Webhooks"]
+
+
+def test_the_first_page_is_one_that_the_person_may_open() -> None:
+    app = an_app(Someone("audit:read", "staff:read"), "overview", "audit", "workspaces")
+
+    with app.test_request_context("/"):
+        assert navigation.first_page() == "/audit/"

@@ -20,7 +20,7 @@ def test_a_row_id_of_no_sense_is_left_out(
 ) -> None:
     answer = as_role(Role.ADMIN).get(path, query_string={name: value})
 
-    assert answer.status_code in (200, 302)
+    assert answer.status_code in (200, 302, 422)
 
 
 @pytest.mark.parametrize("days", ["9" * 400, "9" * 5000, "-1", "1e9", "\0", ""])

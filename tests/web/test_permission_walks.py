@@ -89,6 +89,30 @@ def test_support_ends_no_connection_and_sees_no_secret(
         assert not [secret for secret in SECRETS if secret in text]
 
 
+@pytest.mark.parametrize("role", Role)
+def test_no_page_leads_its_reader_where_the_role_may_not(
+    as_role: SignIn, stranger: FlaskClient, stage: ConnectStage, role: Role
+) -> None:
+    is_admin = role is Role.ADMIN  # pressing all of it would leave nothing to look at
+    reader = as_role(role)
+    before = kept(stage)
+
+    seen = walk(reader, ["/"], may=lambda method, _: not is_admin or method == "GET")
+    inside = kept(stage)
+    outside = walk(stranger, seen.addresses("/connect/"))
+
+    assert [one for one, status in seen.statuses.items() if status == 403] == []
+    assert [one for one, status in seen.statuses.items() if status >= 500] == []
+    assert len(seen.texts) > 1
+    for text in [*seen.texts.values(), *outside.texts.values()]:
+        assert not [secret for secret in SECRETS if secret in text]
+    if role is Role.OPERATOR:
+        assert inside != before  # it did disconnect
+    else:
+        assert inside == before
+    assert kept(stage) == inside
+
+
 def test_what_a_permission_shows_lets_a_stranger_change_nothing(
     app: Flask, as_role: SignIn, stranger: FlaskClient, stage: ConnectStage
 ) -> None:
@@ -103,6 +127,8 @@ def test_what_a_permission_shows_lets_a_stranger_change_nothing(
     for permission in Permission:
         may = needing(app, permission)
         shown = walk(admin, pages, forms=forms, may=may).addresses("/") - tried
+        if any(path.startswith("/password/") for path in shown):
+            assert permission is Permission.STAFF_WRITE
         before = kept(stage)
         outside = walk(stranger, shown)
         tried |= shown
@@ -114,4 +140,5 @@ def test_what_a_permission_shows_lets_a_stranger_change_nothing(
 
     assert any("/i/" in path for path in tried)
     assert changed == []
-    assert not {path for path in let_in if not path.startswith("/connect/")} - PUBLIC
+    links = ("/connect/", "/password/")  # each made for one person
+    assert not {path for path in let_in if not path.startswith(links)} - PUBLIC

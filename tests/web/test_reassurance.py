@@ -115,7 +115,7 @@ def test_a_token_is_expected_only_where_nothing_speaks_against_it(
 
         found = connection_facts.standing(
             world.row(app),
-            connection_facts.cause_of(app, None),
+            connection_facts.cause_of(app, None, is_gone=False),
             is_retired=app.retired_at is not None,
             now=NOON,
         )

@@ -19,11 +19,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from dashboard import transactions
 from dashboard.clients.http.error_bodies import is_page, read_refusal
 from dashboard.clients.http.error_words import Answer, about_status
+from dashboard.clients.http.public_only import PublicOnly, PublicTransport
 from dashboard.clients.http.retry_after import retry_after_s
 from dashboard.clients.http.tls import context, pinned
 from dashboard.errors import UpstreamError
 
-Service = Literal["Zoom", "Recall"]
+Service = Literal["Zoom", "Recall", "The identity provider"]
 T = TypeVar("T", bound=BaseModel)
 
 HARMLESS = "dashboard.harmless"
@@ -63,6 +64,7 @@ def make_http(
     timeout_s: float = 10,
     transport: httpx2.BaseTransport | None = None,
     tls: ssl.SSLContext | None = None,
+    public_only: PublicOnly | None = None,
 ) -> httpx2.Client:
     """Make a client for one vendor's host, to be closed by whoever made it.
 
@@ -75,20 +77,28 @@ def make_http(
         timeout_s: For each wait: to send, for the next bytes, for a free connection.
         transport: Stands in for the network.
         tls: Which authorities to believe; those of the operating system by default.
+        public_only: For an address that a person entered: nothing is sent to one that
+            is not public.
     """
     timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S))
     trust_env = not _is_this_machine(httpx2.URL(base_url).host)
+    verify = pinned(tls) if tls else context(trust_env=trust_env)
+    limits = httpx2.Limits(max_connections=_MOST_CONNECTIONS)
+    before = [_require_no_transaction]
+    if public_only is not None:
+        transport = PublicTransport(public_only, verify=verify, limits=limits)
+        before.append(public_only.check_for_proxy)
     return httpx2.Client(
         base_url=base_url,
         headers={"User-Agent": _USER_AGENT, "Accept": "application/json"},
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         timeout=timeout,
-        limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
+        limits=limits,
         follow_redirects=False,
         trust_env=trust_env,
-        verify=pinned(tls) if tls else context(trust_env=trust_env),
+        verify=verify,
         transport=transport,
-        event_hooks={"request": [_require_no_transaction]},
+        event_hooks={"request": before},
     )
 
 

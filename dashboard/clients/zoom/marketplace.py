@@ -4,9 +4,10 @@ Needs Zoom's ID of the app, which is not its client ID (docs/contracts/zoom.md 5
 and 5.10, checked 2026-11-30).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -30,6 +31,9 @@ _LONGEST_BODY = 64 * 1024
 _HTTP = range(100, 600)
 _LATEST_S = 4_102_444_800  # the year 2100
 _MILLISECONDS = 1000
+_ONLY_FAILED = "2"
+_NO_SECONDS = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d{3}Z", re.ASCII)
+"""Zoom's own example of an instant: hours, minutes and milliseconds."""
 
 
 def _text(value: object) -> str:
@@ -53,10 +57,16 @@ def _status(value: object) -> int | None:
     return number if number in _HTTP else None
 
 
+def _reason(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else abs(number)
+
+
 def _instant(value: object) -> datetime | None:
     """Return an instant written in any form seen of Zoom's; None for another."""
     try:
         if isinstance(value, str) and not value.isdecimal():
+            value = _NO_SECONDS.sub(r"\1:00Z", value)
             found = datetime.fromisoformat(value)
             return found if found.tzinfo else found.replace(tzinfo=UTC)
         seconds = int(value) if isinstance(value, (str, int)) else 0
@@ -81,21 +91,26 @@ class LoggedDelivery(BaseModel):
 
     Attributes:
         status: HTTP status of the answer; None for anything else.
-        failed_reason_type: Zoom's number for a failure.
+        failed_reason_type: Zoom's number for a failure without an answer, 1 to 16; its
+            page on webhooks writes the same ones below zero.
         request_body: What was sent; "" when it is not whole. Holds personal data.
         date_time: Aware; None when it is no instant.
+        trace_id: May be the same for several events; `request_id` is of one, and the
+            same for its retries.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     event: _Text = ""
     status: Annotated[int | None, BeforeValidator(_status)] = None
-    failed_reason_type: Annotated[int | None, BeforeValidator(_number)] = None
+    failed_reason_type: Annotated[int | None, BeforeValidator(_reason)] = None
     endpoint: _Text = ""
     request_body: Annotated[str, BeforeValidator(_body)] = ""
     response_body: _Text = ""
     date_time: Annotated[datetime | None, BeforeValidator(_instant)] = None
     trace_id: _Text = ""
+    request_id: _Text = ""
+    retry_num: Annotated[int | None, BeforeValidator(_number)] = None
 
 
 class _LogPage(BaseModel):
@@ -167,7 +182,7 @@ class _Certificates(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """What the log holds of some days, in Zoom's order.
+    """The failed tries of some time, in Zoom's order.
 
     Attributes:
         is_whole: Whether there was no more of it.
@@ -184,17 +199,31 @@ class ZoomMarketplace(ZoomHost):
     """
 
     def webhook_log(
-        self, token: SecretStr, app_id: str, *, since: date, until: date, pages: int
+        self,
+        token: SecretStr,
+        app_id: str,
+        *,
+        since: datetime,
+        until: datetime,
+        pages: int,
     ) -> Log:
-        """Return what Zoom sent for an app on these days, as far as so many pages.
+        """Return what Zoom sent for an app in vain, as far as so many pages.
+
+        Args:
+            token: The app's own, or one of its account's.
+            app_id: Zoom's.
+            since: At most 7 days back.
+            until: Aware.
+            pages: Of 300 entries.
 
         Raises:
             UpstreamError: `code` is "4711" for a missing scope. A log that breaks off
                 half-way is not returned.
         """
         query = {
-            "from": since.isoformat(),
-            "to": until.isoformat(),
+            "from": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "to": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "type": _ONLY_FAILED,
             "page_size": str(_PAGE),
         }
         found: list[LoggedDelivery] = []

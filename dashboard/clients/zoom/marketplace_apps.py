@@ -1,9 +1,8 @@
 """Zoom apps by API: created from a manifest, read back, changed, given a new secret.
 
 Takes a Marketplace token: of a Server-to-Server OAuth app, or of a user, with the
-scopes `marketplace:read:app` and `marketplace:write:app`, or their `:admin` forms
-(docs/contracts/zoom.md 12; rotation: github.com/zoom/rivet-javascript, types of 0.3.0;
-checked 2026-11-30). An app's own token (`client_credentials`) has neither.
+scopes `marketplace:read:app` and `marketplace:write:app`, or their `:admin` forms; a
+new secret takes the app's own token (docs/contracts/zoom.md 12, checked 2026-11-30).
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,13 +74,6 @@ class CreatedApp(_Answer):
         return None
 
 
-class AboutApp(_Answer):
-    """An app as its account sees it."""
-
-    name: _Text = Field(default="", alias="app_name")
-    status: _Text = Field(default="", alias="app_status")
-
-
 class _Exported(_Answer):
     manifest: dict[str, object]
 
@@ -136,11 +128,6 @@ class ZoomMarketplaceApps(ZoomHost):
             self._http, request, service="Zoom", as_=CreatedApp, secrets=[token]
         )
 
-    def about(self, token: SecretStr, app_id: str) -> AboutApp:
-        """Return what an app is called there."""
-        request = self._request("GET", token, _one(app_id))
-        return send(self._http, request, service="Zoom", as_=AboutApp, secrets=[token])
-
     def manifest(self, token: SecretStr, app_id: str) -> Mapping[str, object]:
         """Return what Zoom has of a draft app."""
         request = self._request("GET", token, f"{_one(app_id)}/manifest")
@@ -165,6 +152,11 @@ class ZoomMarketplaceApps(ZoomHost):
         self, token: SecretStr, app_id: str, *, old_until: datetime
     ) -> SecretStr | None:
         """Have Zoom make a new client secret; the old one counts until then.
+
+        Args:
+            token: The app's own (`ZoomOAuth.app_token`).
+            app_id: Zoom's.
+            old_until: At most 30 days ahead.
 
         Returns:
             The new one; None when Zoom did not return it.

@@ -139,6 +139,33 @@ class ZoomOAuth(ZoomHost):
             secrets=[client_secret, basic],
         )
 
+    def account_token(
+        self, *, account_id: str, client_id: str, client_secret: SecretStr
+    ) -> AppToken:
+        """Return a token of a Server-to-Server OAuth app, by `account_credentials`.
+
+        Raises:
+            UpstreamError: `code` is "invalid_client" for a wrong pair, and
+                "invalid_request" for an account that is not the app's.
+        """
+        basic = _basic(client_id, client_secret)
+        request = self._http.build_request(
+            "POST",
+            f"{self._base_url}/oauth/token",
+            headers={
+                "Authorization": f"Basic {basic.get_secret_value()}",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            content=prepare_token_request("account_credentials", account_id=account_id),
+        )
+        return send(
+            self._http,
+            request,
+            service="Zoom",
+            as_=AppToken,
+            secrets=[client_secret, basic],
+        )
+
     def authorize_url(
         self, *, client_id: str, redirect_uri: str, state: str, code_challenge: str
     ) -> str:

@@ -34,9 +34,7 @@ def upgrade() -> None:
             name=op.f("fk_bot_test_connection_id_connection"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["zoom_app_id"], ["zoom_app.id"], name=op.f("fk_bot_test_zoom_app_id_zoom_app")
-        ),
+        sa.ForeignKeyConstraint(["zoom_app_id"], ["zoom_app.id"], name=op.f("fk_bot_test_zoom_app_id_zoom_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bot_test")),
     )
     op.create_index(op.f("ix_bot_test_zoom_app_id_begun_at"), "bot_test", ["zoom_app_id", "begun_at"])

@@ -366,8 +366,11 @@ def _add_rotation(bp: Blueprint, world: ZoomWorld) -> None:
     def rotate(app_id: str) -> Response:
         body = _body()
         with state.lock:
-            _access_token(state).require("manifest/write")
+            token = _access_token(state)
+            token.require("rotation")
             app = _app(world, app_id)
+            if token.grant.client_id != app.client_id:
+                raise ApiError(404, 1401, "App ID does not exist.")
             if state.switches.rotation == "denied":
                 raise ApiError(403, 403, "No permission to rotate the secret.")
             until = _revocation(body)
@@ -473,6 +476,7 @@ def _add_logs(bp: Blueprint, world: ZoomWorld) -> None:
                 since=request.args.get("from", ""),
                 until=request.args.get("to", ""),
                 event=request.args.get("event", ""),
+                kind=request.args.get("type", ""),
             )
             page = _page("webhook_logs", found)
         del page["total_records"]

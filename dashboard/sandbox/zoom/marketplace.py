@@ -161,6 +161,9 @@ def _add_token(bp: Blueprint, world: ZoomWorld) -> None:
         return render_template(
             "token.html",
             token=world.issue_marketplace_token(),
+            account_id=world.state.account_id,
+            client_id=oauth.SERVER_APP,
+            client_secret=world.state.server_app_secret,
             scopes=oauth.MARKETPLACE_SCOPES,
         )
 

@@ -321,12 +321,36 @@ def issue_app_token(state: State, app: ZoomApp) -> dict[str, object]:
 MARKETPLACE_SCOPES = ("marketplace:read:app:admin", "marketplace:write:app:admin")
 
 
+def issue_account_token(
+    state: State, account_id: str, client_id: str, client_secret: str
+) -> dict[str, object]:
+    """Issue a token of the account's Server-to-Server app (3.3, 12).
+
+    Raises:
+        TokenError: Its pair is wrong, or the account is another.
+    """
+    if (client_id, client_secret) != (SERVER_APP, state.server_app_secret):
+        raise TokenError("invalid_client", "Invalid client_id or client_secret")
+    if account_id != state.account_id:
+        raise TokenError("invalid_request", "Bad Request")
+    token = issue_marketplace_token(state)
+    return {
+        "access_token": token,
+        "token_type": "bearer",
+        "expires_in": 3600,
+        "scope": " ".join(MARKETPLACE_SCOPES),
+    }
+
+
+SERVER_APP = "simServerToServer00001"
+
+
 def issue_marketplace_token(
     state: State, scopes: Sequence[str] = MARKETPLACE_SCOPES
 ) -> str:
     """Issue a token as a Server-to-Server app of the account has it (12)."""
     grant = Grant(
-        client_id="a Server-to-Server app",
+        client_id=SERVER_APP,
         user_id=None,
         account_id=state.account_id,
         scopes=list(scopes),
@@ -475,6 +499,9 @@ def _token_answer(state: State) -> dict[str, object]:
         raise TokenError("invalid_request", "Bad Request")
     params = form if state.switches.strict_form else request.values
     grant_type = params.get("grant_type")
+    if grant_type == "account_credentials":
+        pair = _pair()
+        return issue_account_token(state, params.get("account_id", ""), *pair)
     app = _authenticated_app(state)
     match grant_type:
         case "authorization_code":
@@ -496,13 +523,14 @@ def _token_answer(state: State) -> dict[str, object]:
 
 
 def _authenticated_app(state: State) -> ZoomApp:
+    return authenticate_app(state, *_pair())
+
+
+def _pair() -> tuple[str, str]:
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        client_id, client_secret = basic.username or "", basic.password or ""
-    else:
-        client_id = request.form.get("client_id", "")
-        client_secret = request.form.get("client_secret", "")
-    return authenticate_app(state, client_id, client_secret)
+        return basic.username or "", basic.password or ""
+    return request.form.get("client_id", ""), request.form.get("client_secret", "")
 
 
 def _page(heading: str, text: str) -> Response:

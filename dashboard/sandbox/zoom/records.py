@@ -137,8 +137,9 @@ class ZoomApp(Record):
         "marketplace:read:list_event_subscriptions",
         "marketplace:read:webhook_logs",
         "marketplace:read:event_certificates",
-        "marketplace:read:app_requests",
-        "marketplace:update:app_requests",
+        "marketplace:read:app_request:admin",
+        "marketplace:update:app_request:admin",
+        "marketplace:update:client_secret",
         "marketplace:update:event_subscription",
         "marketplace:write:event_subscription",
     ]

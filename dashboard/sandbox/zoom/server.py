@@ -4,6 +4,7 @@ from flask import Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.sandbox.faults import Faults
+from dashboard.sandbox.pages import make_app
 from dashboard.sandbox.zoom import api, control, customer, marketplace, oauth
 from dashboard.sandbox.zoom.errors import MissingError, RefusedError
 from dashboard.sandbox.zoom.records import new_id
@@ -19,7 +20,7 @@ def create_zoom(world: ZoomWorld) -> Flask:
     `app.extensions["sandbox_faults"]` is its `Faults` middleware. The app sends no
     webhooks until `world.deliver_due()` is called.
     """
-    app = Flask(__name__, static_url_path="/_static")
+    app = make_app(__name__)
     app.url_map.strict_slashes = False
     app.register_blueprint(oauth.blueprint(world.state))
     app.register_blueprint(api.blueprint(world))

@@ -61,8 +61,8 @@ class Switches(BaseModel):
             answer holds the new one (12).
         updates_subscriptions: Whether `PATCH …/app/event_subscription` exists; older
             descriptions of the API lack it (5.7).
-        webhook_log: Whether the delivery log gives the HTTP status of each answer, or
-            only a `flag`: 1 delivered, 2 failed (5.9).
+        webhook_log: Whether the delivery log is `plain`, or `odd`: times without their
+            seconds, numbers of failures below zero (5.9).
         customer: How the customer's own token server answers: `right`, or which
             mistake it makes (docs/contracts/recall.md 5).
         api_url: Which API host a token answer names: its `own`, a `regional` one of
@@ -119,7 +119,7 @@ class Switches(BaseModel):
     ] = "nothing"
     rotation: Literal["on", "without_secret", "denied"] = "on"
     updates_subscriptions: bool = True
-    webhook_log: Literal["http", "flag"] = "http"
+    webhook_log: Literal["plain", "odd"] = "plain"
     certificates: Literal["named", "list", "absent"] = "named"
     api_url: Literal["own", "regional", "foreign", "absent"] = "own"
     customer: Literal[
@@ -182,6 +182,7 @@ class State:
         delays_next: Whether the next event is delayed (switch `out_of_order`).
         wake_sender: Set when a delivery is due at once.
         account_id: The account that apps and users belong to by default.
+        server_app_secret: Of the account's one Server-to-Server OAuth app.
         domain_code: What the account's domains have to show (7.1).
     """
 
@@ -196,6 +197,7 @@ class State:
         """Delete everything and reset the switches; the clock is not changed."""
         with self.lock:
             self.account_id = new_account_id()
+            self.server_app_secret = f"simSecret{secrets.token_hex(12)}"
             self.domain_code = f"ZOOM_verify_{secrets.token_hex(16)}"
             self.apps: dict[str, ZoomApp] = {}
             self.users: dict[str, ZoomUser] = {}

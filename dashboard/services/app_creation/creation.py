@@ -9,12 +9,14 @@ the events follows. What Zoom left out of it is read back and said.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 from sqlmodel import Session
 
 from dashboard.clients.zoom.marketplace_apps import Contact, CreatedApp
+from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.errors import InvalidInputError, UpstreamError
 from dashboard.models.zoom_app import (
     Environment,
@@ -22,6 +24,7 @@ from dashboard.models.zoom_app import (
     Routing,
     ScopeStyle,
     TokenCustody,
+    ZoomCloud,
 )
 from dashboard.pasted import trim, trim_secret
 from dashboard.services import audit, urls
@@ -32,7 +35,7 @@ from dashboard.services.marketplace.subscription_rules import State
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist, first_seen
 from dashboard.services.setup.steps import StepKey
-from dashboard.services.zoom_apps import apps, credential_checks, custody
+from dashboard.services.zoom_apps import apps, credential_checks, custody, hosts
 from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 
@@ -49,6 +52,48 @@ class Wanted:
     joins_external: bool
     token_custody: TokenCustody
     contact: Contact
+    zoom_cloud: ZoomCloud = ZoomCloud.COMMERCIAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerApp:
+    """A Server-to-Server OAuth app of the customer's, as its page in Zoom shows it."""
+
+    account_id: str
+    client_id: str
+    client_secret: SecretStr
+
+
+def fetch_token(zoom: ZoomOAuth, app: ServerApp, *, cloud: ZoomCloud) -> SecretStr:
+    """Return a Marketplace token that such an app gets from Zoom; nothing is stored.
+
+    Raises:
+        InvalidInputError: Zoom gave none.
+    """
+    try:
+        found = hosts.of_cloud(zoom, cloud).account_token(
+            account_id=trim(app.account_id),
+            client_id=trim(app.client_id),
+            client_secret=trim_secret(app.client_secret),
+        )
+    except UpstreamError as error:
+        said = f" Zoom said: {error.detail}" if error.detail else ""
+        if error.code == "invalid_client":
+            raise InvalidInputError(
+                "Zoom rejects this client ID with this client secret. Copy both from "
+                f"the Server-to-Server OAuth app, and activate it. {_NOTHING}",
+                field="server_client_secret",
+            ) from None
+        if error.own_status == HTTPStatus.BAD_REQUEST:
+            raise InvalidInputError(
+                "Zoom gives this app no token for this account ID. Copy it from the "
+                f"same app's page. {_NOTHING}{said}",
+                field="server_account_id",
+            ) from None
+        raise InvalidInputError(
+            f"{error} {_NOTHING}{said}", field="server_client_id"
+        ) from None
+    return found.access_token
 
 
 def create(
@@ -61,9 +106,9 @@ def create(
             sentence says whether Zoom created anything.
     """
     custody.require_possible(runtime.public_url, wanted.token_custody)
-    document = manifest.build(_console(wanted, runtime.public_url), with_events=False)
+    document = manifest.build(_console(wanted, runtime.hosted_url), with_events=False)
     token = trim_secret(token)
-    zoom = runtime.zoom_marketplace_apps
+    zoom = hosts.of_cloud(runtime.zoom_marketplace_apps, wanted.zoom_cloud)
     try:
         problems = zoom.problems(token, document)
         if problems:
@@ -81,8 +126,14 @@ def create(
     return made
 
 
-def undo(
-    runtime: Runtime, app_id: str, name: str, token: SecretStr, *, actor: Actor
+def undo(  # noqa: PLR0913 - the facts of one app, all named
+    runtime: Runtime,
+    app_id: str,
+    name: str,
+    token: SecretStr,
+    *,
+    cloud: ZoomCloud,
+    actor: Actor,
 ) -> None:
     """Delete an app at Zoom that was just created; commits the audit entry.
 
@@ -90,7 +141,8 @@ def undo(
         InvalidInputError: Zoom refused; the sentence says what to do.
     """
     try:
-        runtime.zoom_marketplace_apps.delete(token, app_id)
+        zoom = hosts.of_cloud(runtime.zoom_marketplace_apps, cloud)
+        zoom.delete(token, app_id)
     except UpstreamError as error:
         safe = f"Delete “{name}” in Zoom by hand. Nothing is stored here."
         said = refusals.refused(error, safe=safe)
@@ -155,14 +207,16 @@ def configure(runtime: Runtime, zoom_app_id: UUID, token: SecretStr) -> Outcome:
         ConflictError: The manifest can't be made.
     """
     with runtime.database.reading() as session:
-        app_id = apps.get(session, zoom_app_id).marketplace_app_id or ""
+        app = apps.get(session, zoom_app_id)
+        app_id = app.marketplace_app_id or ""
         here = console.gather(
             session,
             zoom_app_id,
             settings=runtime.settings,
             public_url=runtime.public_url,
         )
-    zoom, problem = runtime.zoom_marketplace_apps, ""
+    zoom = hosts.of_cloud(runtime.zoom_marketplace_apps, app.zoom_cloud)
+    problem = ""
     try:
         zoom.update(token, app_id, manifest.build(here))
     except UpstreamError as error:
@@ -207,7 +261,7 @@ def _keep(
     return missing
 
 
-def _console(wanted: Wanted, public_url: str) -> Console:
+def _console(wanted: Wanted, hosted_url: str) -> Console:
     """Return the values of an app that is not here yet; it has no webhook URL."""
     return Console(
         zoom_app_id=uuid4(),
@@ -220,7 +274,7 @@ def _console(wanted: Wanted, public_url: str) -> Console:
         routing=Routing.RELAY,
         custody=wanted.token_custody,
         client_id="",
-        redirect_url=urls.redirect_url(public_url),
+        redirect_url=urls.redirect_url(hosted_url),
         connect_url="",
         webhook_url="",
     )

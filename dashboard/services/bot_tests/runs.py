@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -140,7 +141,7 @@ def steps_of_bot(bot: RecallBot) -> Sequence[Step]:
             sub_code=outcomes.named(one.code, one.sub_code, one.message),
             at=one.created_at,
         )
-        for one in bot.status_changes
+        for one in sorted(bot.status_changes, key=attrgetter("created_at"))
     ]
 
 

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlmodel import Session, col, select, update
@@ -21,7 +22,7 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.invitations import invitations
+from dashboard.services.invitations import invitations, references
 from dashboard.services.paging import Page, page_by_time
 
 INTERRUPTED = "Interrupted while the code was exchanged."
@@ -41,6 +42,11 @@ LOST_IN_A_ROW = 3
 LOST_WITHIN = timedelta(days=1)
 _EXCHANGE_TAKES = timedelta(minutes=2)
 _MOST_LOST = 20
+_STATUSES = {
+    AttemptOutcome.CONNECTED: "connected",
+    AttemptOutcome.DECLINED: "declined",
+    AttemptOutcome.WRONG_ACCOUNT: "wrong_account",
+}
 _SAYS_NOTHING = (AttemptOutcome.OPEN, AttemptOutcome.BEGUN_AT_ZOOM)
 
 
@@ -175,6 +181,24 @@ class Result:
     def is_finishing(self) -> bool:
         """Whether the code is being exchanged right now."""
         return is_being_exchanged(self.attempt, now=self.at)
+
+    @property
+    def way_back(self) -> str | None:
+        """Return the address of the button back, for the person who came back."""
+        if self.attempt.outcome is AttemptOutcome.OPEN or not self.is_fresh:
+            return None
+        found = self.connection
+        return references.way_back(
+            self.attempt.return_url,
+            origins=self.app.return_origins.split(),
+            status=_STATUSES.get(self.attempt.outcome, "failed"),
+            connection="" if found is None else str(found.id),
+        )
+
+    @property
+    def way_back_host(self) -> str:
+        """Return the host of the button back, for its words."""
+        return urlsplit(self.way_back or "").netloc
 
     @property
     def is_fresh(self) -> bool:
@@ -346,6 +370,9 @@ def finish(  # noqa: PLR0913 - the facts of one ending, all named
     attempt.outcome, attempt.detail, attempt.ended_at = outcome, detail[:500], now
     attempt.connection_id = None if connection is None else connection.id
     session.add(attempt)
+    if connection is not None:
+        references.keep(connection, attempt)
+        session.add(connection)
     invitations.follow(session, attempt, now=now, tried_as=tried_as)
 
 

@@ -26,8 +26,10 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.zoom_app import Kind, TokenCustody
+from dashboard.services import former_emails
 from dashboard.services.connect import attempts
 from dashboard.services.connect.callbacks import ReturnedAttempt
+from dashboard.services.former_emails import Change
 from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
 from dashboard.services.token_states.rules import says_wrong_pair
@@ -237,9 +239,12 @@ class Exchange(ABC, Generic[G]):
         row.sync_status, row.recall_status = SyncStatus.UNKNOWN, ""
         row.due_at, row.lease_until = now, None
         row.claim += 1  # a check that is running saw the grant before this one
+        former = row.email
         self._fill(row, granted)
         session.add(row)
         session.flush()
+        change = Change(former=former, current=row.email)
+        former_emails.keep(session, row.id, [change], at=now)
         self._store_tokens(session, row, granted, now=now)
         return row
 

@@ -68,7 +68,7 @@ class ExchangeAtRecall(Exchange[GrantedAtRecall]):
             oauth_app=recall_app_id,
             kind=self._attempt.app.kind,
             code=self._attempt.code,
-            redirect_uri=urls.redirect_url(self._runtime.public_url),
+            redirect_uri=urls.redirect_url(self._runtime.hosted_url),
             code_verifier=self._attempt.verifier,
         )
         resolve = partial(self._resolve_lost_answer, since=began_at)

@@ -65,7 +65,7 @@ class ExchangeHere(Exchange[GrantedHere]):
             client_id=app.client_id,
             client_secret=apps.client_secret(runtime.vault, app),
             code=self._attempt.code,
-            redirect_uri=urls.redirect_url(runtime.public_url),
+            redirect_uri=urls.redirect_url(runtime.hosted_url),
             code_verifier=self._attempt.verifier,
         )
         profile, error = None, None

@@ -27,6 +27,7 @@ from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
 from dashboard.services.connect.exchange_here import ExchangeHere
 from dashboard.services.connections import check
 from dashboard.services.invitations import invitations
+from dashboard.services.invitations.references import References
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, hosts
 
@@ -83,13 +84,14 @@ def only_ready(session: Session) -> ZoomApp | None:
     return ready[0] if len(ready) == 1 else None
 
 
-def begin(
+def begin(  # noqa: PLR0913 - the facts of one beginning, all named
     runtime: Runtime,
     slug: str,
     *,
     browser: str,
     address: str = "",
     invitation_id: UUID | None = None,
+    carries: References | None = None,
 ) -> Begun:
     """Start a connect attempt bound to `browser`, the secret of its cookie; commits.
 
@@ -99,6 +101,7 @@ def begin(
         browser: What the cookie holds.
         address: Where the request came from; "" is not counted.
         invitation_id: The link made for one person that it begins from.
+        carries: What the address of a plain link says of yours.
 
     Raises:
         NotFoundError: There is no such page, or no such link.
@@ -129,11 +132,20 @@ def begin(
             if not invitations.is_usable(invitation, now=now):
                 raise ConflictError("This link no longer works.")
             invitations.opened(session, invitation_id, now=now)
+            carries = References(
+                reference=invitation.user_ref,
+                tags=invitation.tags,
+                return_url=invitation.return_url,
+            )
+        carries = carries or References()
         session.add(
             ConnectAttempt(
                 id=attempt_id,
                 zoom_app_id=app.id,
                 invitation_id=invitation_id,
+                reference=carries.reference,
+                tags=carries.tags,
+                return_url=carries.return_url,
                 state_hash=hashed(state),
                 browser_hash=hashed(browser),
                 code_verifier=sealed,
@@ -144,7 +156,7 @@ def begin(
     zoom = hosts.of_cloud(runtime.zoom_oauth, app.zoom_cloud)
     authorize_url = zoom.authorize_url(
         client_id=app.client_id,
-        redirect_uri=urls.redirect_url(runtime.public_url),
+        redirect_uri=urls.redirect_url(runtime.hosted_url),
         state=state,
         code_challenge=_challenge(verifier),
     )

@@ -214,8 +214,7 @@ def status_of(
                 tone="trouble",
                 headline="Your connection does not work",
                 sentence="Your connection no longer works.",
-                advice="Zoom no longer accepts the authorization. Connect again; your "
-                "data is kept.",
+                advice="Connect again; your data is kept.",
                 reconnects=True,
             )
         case TokenState.UNKNOWN:
@@ -258,7 +257,7 @@ def _own(
     invitation_id: UUID | None,
     now: datetime,
 ) -> OwnConnection:
-    cause = causes(session).get(row.zoom_app_id)
+    cause = causes(session, now=now).get(row.zoom_app_id)
     return OwnConnection(
         id=row.id,
         name=name,

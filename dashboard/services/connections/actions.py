@@ -21,13 +21,13 @@ from dashboard.models.connection import (
 )
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services import audit, urls
+from dashboard.services import audit, events, urls
 from dashboard.services.audit import Actor
 from dashboard.services.connections import check, listing, recording
 from dashboard.services.erasure import erasures, steps
 from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.token_calls import Want
-from dashboard.services.invitations import invitations
+from dashboard.services.invitations import invitations, references
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
@@ -293,6 +293,43 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Stretch[RecallLog]:
     return found.model_copy(update={"results": noted})
 
 
+def change_references(  # noqa: PLR0913 - the facts of one change, all named
+    session: Session,
+    connection_id: UUID,
+    *,
+    reference: str | None,
+    tags: Sequence[str] | None,
+    actor: Actor,
+    now: datetime,
+) -> Connection:
+    """Set your own reference and tags of a connection; the caller commits.
+
+    Args:
+        session: Writing.
+        connection_id: Which.
+        reference: None leaves it as it is; "" takes it away.
+        tags: None leaves them as they are.
+        actor: Who changes them.
+        now: Aware.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        InvalidInputError: One of them can't be taken; it names the field.
+    """
+    row = listing.get(session, connection_id)
+    if reference is not None:
+        row.reference = references.read_reference(reference)
+        row.is_reference_verified = bool(row.reference)
+    if tags is not None:
+        row.tags = references.read_tags(tags)
+    session.add(row)
+    subject = f"connection {connection_id}"
+    audit.record(
+        session, actor, "connection.references_changed", subject=subject, now=now
+    )
+    return row
+
+
 def disconnect(
     runtime: Runtime,
     connection_id: UUID,
@@ -347,6 +384,11 @@ def disconnect(
         left = session.get(Connection, connection_id)
         if left is not None:  # its user was never seen, so nothing else names them
             invitations.forget(session, left)
+            events.forget(session, left.id)
+            said = events.ConnectionErased(
+                connection_id=left.id, zoom_app_id=left.zoom_app_id
+            )
+            events.record(session, said, at=now, references=events.references_of(left))
             session.delete(left)
         subject = f"connection {connection_id} of {app.name}{through}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)

@@ -42,6 +42,7 @@ from dashboard.services.connections import mappings, members, recording
 from dashboard.services.connections.listing import get
 from dashboard.services.erasure import erasures
 from dashboard.services.grants import grants, own_servers, refreshing
+from dashboard.services.host import events
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
@@ -184,6 +185,7 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
             is_thorough or members.is_due(session, claimed, now=at)
         )
     found = _ask(runtime, recall, zoom, claimed, kind=app.kind, request=request)
+    found = replace(found, begun_at=at)
     if _may_be_the_pair(claimed, found, now=at):
         credential_checks.ask_again(runtime, app.id, within=_AT_ONCE)
     listed = members.ask(zoom, found, now=at) if asks_members else None
@@ -223,7 +225,10 @@ def _about_its_user(
 def _note_pair(
     session: Session, row: Connection, found: CheckResult, *, now: datetime
 ) -> None:
-    """Doubt the app's pair after one refusal, and trust it after a token."""
+    """Doubt the app's pair after one refusal, and trust it after a token.
+
+    Of an app that Zoom has switched off Zoom is asked at once, for all its users.
+    """
     if isinstance(found.token, AccessToken):
         is_recalls = row.token_custody is TokenCustody.RECALL
         app = session.get_one(ZoomApp, row.zoom_app_id, populate_existing=True)
@@ -233,6 +238,8 @@ def _note_pair(
     is_refused = row.token_cause is TokenCause.PAIR_REFUSED
     if is_refused or found.others is Others.FAIL:
         credential_checks.doubt(session, row.zoom_app_id, now=now)
+    if row.token_cause is TokenCause.APP_DISABLED:  # and so for every other user
+        credential_checks.ask_at_once(session, row.zoom_app_id, now=now)
 
 
 def _note_key(
@@ -266,14 +273,17 @@ def _beside_others(
     """
     if not _may_be_the_pair(row, found, now=now):
         return found
-    is_marked = _is_given_up(found, now=now)
-    if is_marked and row.token_cause is TokenCause.NOT_THE_APP:
+    if row.token_cause is TokenCause.NOT_THE_APP:  # until a token or a new consent
         return replace(found, others=Others.SETTLED)
+    is_marked = _is_given_up(found, now=now)
     if is_marked and not _was_just_tried(row, now=now):
         return found
     app = session.get_one(ZoomApp, row.zoom_app_id, populate_existing=True)
     is_accepted = credential_checks.is_accepted(app, since=now - _AT_ONCE)
-    since = _failing_since(row, found, now=now) if is_accepted else None
+    since = None
+    if is_accepted and (since := _failing_since(row, found, now=now)):
+        # Before the clock was set, ends of tokens and this can't be compared.
+        since = max(since, events.last_jump(session, now=now) or since)
     given_at = secret_changes.given_at(session, app.id)
     if given_at and since and given_at >= max(since, app.client_secret_set_at):
         return replace(found, others=Others.GIVEN)

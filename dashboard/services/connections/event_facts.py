@@ -25,6 +25,7 @@ class Profile:
         at: When it changed, by Zoom's clock, and never after the arrival.
         pmi: Personal meeting id.
         has_no_pmi: Whether it says that the user has none now.
+        former_email: The one before, if it says that.
     """
 
     at: datetime
@@ -32,6 +33,7 @@ class Profile:
     display_name: str
     email: str
     has_no_pmi: bool = False
+    former_email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +108,21 @@ def _profile(webhook: Webhook, payload: dict[str, Any]) -> Profile | None:
         has_no_pmi=user.has_no_pmi,
         display_name=user.display_name,
         email=user.email,
+        former_email=_former_email(webhook, payload) if user.email else "",
     )
+
+
+def _former_email(webhook: Webhook, payload: dict[str, Any]) -> str:
+    before = payload.get("old_object")
+    if not isinstance(before, dict):
+        return ""
+    try:
+        user = ZoomUser.model_validate(
+            {"email": before.get("email"), "id": webhook.zoom_user_id}
+        )
+    except ValidationError:
+        return ""
+    return user.email
 
 
 def _payload(body: bytes) -> dict[str, Any] | None:

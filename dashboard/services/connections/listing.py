@@ -1,9 +1,9 @@
 """Stored connections: get one, list, search, filter, sort, page, count, export.
 
 So that a page is quick at 50,000: it is read along an index of its order. That is quick
-when many match, for fifty are found soon, and slow when few do. So first as many ids as
-a few pages hold are read by whatever index serves the filters: if that is all, the page
-is made of these.
+when many match, for fifty are found soon, and slow when few do. So first as many states
+as a few pages hold are read by whatever index serves the filters: if that is all, these
+are counted, and the keys of the page are sorted out of them before a row is read.
 """
 
 import re
@@ -15,20 +15,23 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, String, cast, false, inspect
+from sqlalchemy import Column, ColumnElement, String, cast, false, inspect, literal
+from sqlalchemy import select as select_columns
 from sqlalchemy.sql.base import ColumnCollection
-from sqlmodel import Session, case, col, func, not_, or_, select
+from sqlmodel import Session, col, func, not_, or_, select
 
 from dashboard.db import Database
 from dashboard.db.columns import Unindexed, is_storable
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import (
     Connection,
+    FormerEmail,
     MeetingMapping,
     SyncStatus,
+    TokenState,
 )
 from dashboard.models.zoom_app import TokenCustody
-from dashboard.services import paging
+from dashboard.services import former_emails, paging
 from dashboard.services.explain.questions import spellings
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.acting import Who
@@ -65,11 +68,15 @@ class Filters:
     """What to show; everything left out matches.
 
     Attributes:
-        search: Part of a name or email; or a whole email, Zoom ID, PMI (the former
-            one as well), mapped meeting number or Recall id, which then is all.
+        search: Part of a name or email; or a whole email, Zoom ID, your own ID, PMI
+            (the former one as well), mapped meeting number or Recall id, which then is
+            all.
         state: What it is shown as, as of `as_of`.
         who: Must act.
         unchecked_since: Only those not checked since then, or never.
+        reference: Your own id of the user, as a whole; as `email`, `zoom_user_id` and
+            `pmi`, each of which is the connection's own and current one.
+        tag: One of its tags.
         move: To another zoom app: only those who have moved on to it, or, unless
             `is_moved`, only those who have not.
     """
@@ -81,6 +88,11 @@ class Filters:
     sync: SyncStatus | None = None
     custody: TokenCustody | None = None
     unchecked_since: datetime | None = None
+    reference: str = ""
+    tag: str = ""
+    email: str = ""
+    zoom_user_id: str = ""
+    pmi: int | None = None
     sort: Sort = Sort.CONNECTED
     move: Move | None = None
     is_moved: bool = False
@@ -100,10 +112,16 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
-    """The conditions of what matches; `are_few` if they name single rows."""
+    """The conditions of what matches.
+
+    Attributes:
+        are_few: Whether at most `FEW` do, found by these conditions at once.
+        counted: How many of each state shown, if few match.
+    """
 
     conditions: Conditions
     are_few: bool = False
+    counted: Mapping[Shown, int] | None = None
 
 
 def get(session: Session, connection_id: UUID) -> Connection:
@@ -116,6 +134,26 @@ def get(session: Session, connection_id: UUID) -> Connection:
     if row is None:
         raise NotFoundError("connection")
     return row
+
+
+def listed(
+    session: Session, filters: Filters, *, cursor: str | None = None, read: Reader
+) -> tuple[Page[Connection], dict[Shown, int] | None]:
+    """Return a page and the counts above it, from as few statements as they take.
+
+    Args:
+        session: Reading.
+        filters: What to show, and in which order.
+        cursor: Of the page; None is the first.
+        read: The facts.
+    """
+    if filters.state is None:
+        found = narrow(session, filters, read=read)
+        counted = counts(session, filters, found=found, read=read)
+    else:
+        counted = counts(session, filters, read=read)
+        found = narrow(session, filters, read=read, counted=counted)
+    return page(session, filters, cursor=cursor, found=found), counted
 
 
 def page(
@@ -137,7 +175,8 @@ def page(
     """
     found = found or narrow(session, filters)
     query = select(Connection).where(*found.conditions)
-    return paging.page(session, query, _order(filters.sort), cursor=cursor, limit=limit)
+    order = replace(_order(filters.sort), is_along=not found.are_few)
+    return paging.page(session, query, order, cursor=cursor, limit=limit)
 
 
 def counts(
@@ -161,8 +200,9 @@ def counts(
     matching = replace(filters, state=None)
     if found is None or filters.state is not None:
         found = narrow(session, matching, read=read)
-    broken = facts.causes(session) if read is None else read.causes
-    state = col(Connection.token_state)
+    if found.counted is not None:
+        return dict(found.counted)
+    broken = read.causes if read else facts.causes(session, now=filters.now)
     if not found.conditions:
         total: Counter[Shown] = Counter()
         for (_, shown), n in facts.counts(
@@ -170,21 +210,6 @@ def counts(
         ).items():
             total[shown] += n
         return {each: total[each] for each in Shown}
-    if found.are_few:
-        old = facts.is_shown_as(
-            Shown.LAST_SEEN_HEALTHY,
-            broken=broken,
-            now=filters.now,
-            is_along=True,
-            by_state=False,
-        )
-        outdated = func.sum(case((old, 1), else_=0))
-        query = select(state, func.count(), outdated).where(*found.conditions)
-        grouped = dict.fromkeys(Shown, 0)
-        for its_state, n, old_ones in session.exec(query.group_by(state)):
-            grouped[Shown(its_state)] += n - old_ones
-            grouped[Shown.LAST_SEEN_HEALTHY] += old_ones
-        return grouped
     if replace(matching, zoom_app_id=None, sort=Sort.CONNECTED) != Filters():
         return None
     some = {
@@ -217,6 +242,18 @@ def everything(database: Database, filters: Filters) -> Iterator[Connection]:
         cursor = some.older
         if cursor is None:
             return
+
+
+def once_called(
+    session: Session, rows: Sequence[Connection], text: str
+) -> Mapping[UUID, FormerEmail]:
+    """Return which of some rows are found by an email that is theirs no more."""
+    text = text.strip()
+    if "@" not in text or not is_storable(text):
+        return {}
+    ids = {row.id for row in rows}
+    found = former_emails.found(session, spellings(text), limit=FEW)
+    return {one.connection_id: one for one in found if one.connection_id in ids}
 
 
 def meetings(
@@ -270,7 +307,11 @@ def _searched(session: Session, text: str) -> Narrowed:
 
 
 def narrow(
-    session: Session, filters: Filters, *, read: Reader | None = None
+    session: Session,
+    filters: Filters,
+    *,
+    read: Reader | None = None,
+    counted: Mapping[Shown, int] | None = None,
 ) -> Narrowed:
     """Return the conditions to read pages by, after counting up to a limit.
 
@@ -278,24 +319,66 @@ def narrow(
         session: Reading.
         filters: What to show.
         read: The facts, if they were read already.
+        counted: What matches whatever its state, if it was counted already.
     """
     found = _searched(session, filters.search)
     broken: Mapping[UUID, Cause] = {}
     waits_since = None
-    if filters.who is not None or filters.state is not None:
-        broken = facts.causes(session) if read is None else read.causes
+    if filters.as_of is not None:
+        broken = read.causes if read else facts.causes(session, now=filters.now)
     if filters.who in (Who.NOBODY, Who.OPERATOR) and filters.as_of is not None:
         worker = read.worker if read else heartbeats.find(session, now=filters.as_of)
         waits_since = None if worker.is_alive else filters.as_of
     wanted = _where(filters, broken, waits_since)
-    if not wanted:
+    if not wanted and not found.are_few:
         return found
-    query = select(Connection.id).where(*wanted, *found.conditions)
-    ids = session.exec(query.limit(FEW + 1)).all()
-    if len(ids) <= FEW:
-        return Narrowed(conditions=[_one_of(ids)], are_few=True)
+    conditions = [*wanted, *found.conditions]
     along = _where(filters, broken, waits_since, is_along=True)
-    return Narrowed(conditions=[*along, *found.conditions])
+    many = Narrowed(conditions=[*along, *found.conditions])
+    if counted is not None and filters.state is not None:
+        number = counted[filters.state]
+        few = Narrowed(conditions=conditions if number else [false()], are_few=True)
+        return many if number > MOST_COUNTED else few
+    states = _states(session, conditions, broken, filters.as_of)
+    if len(states) > FEW:
+        return many
+    return Narrowed(
+        conditions=conditions if states else [false()],
+        are_few=True,
+        counted=None if filters.as_of is None else _counted(states),
+    )
+
+
+def _states(
+    session: Session,
+    conditions: Conditions,
+    broken: Mapping[UUID, Cause],
+    as_of: datetime | None,
+) -> Sequence[tuple[TokenState, bool]]:
+    """Return the token state of each that matches, and whether it is outdated.
+
+    Of one more than `FEW` at most.
+    """
+    outdated: ColumnElement[bool] = false()
+    if as_of is not None:
+        outdated = facts.is_shown_as(
+            Shown.LAST_SEEN_HEALTHY,
+            broken=broken,
+            now=as_of,
+            is_along=True,
+            by_state=False,
+        )
+    query = select_columns(col(Connection.token_state), outdated).where(*conditions)
+    found = session.connection().execute(query.limit(FEW + 1))
+    return [(state, bool(is_outdated)) for state, is_outdated in found]
+
+
+def _counted(states: Sequence[tuple[TokenState, bool]]) -> Mapping[Shown, int]:
+    counted = Counter(
+        Shown.LAST_SEEN_HEALTHY if is_outdated else Shown(state)
+        for state, is_outdated in states
+    )
+    return {each: counted[each] for each in Shown}
 
 
 def _where(
@@ -343,9 +426,28 @@ def _where(
         checked = col(Connection.token_checked_at)
         by_age = Unindexed(checked) if is_along else checked
         wanted.append(or_(by_age < filters.unchecked_since, by_age.is_(None)))
+    wanted += _identified(filters, is_along=is_along)
     if filters.move is not None:
         moved = has_moved(filters.move)
         wanted.append(moved if filters.is_moved else not_(moved))
+    return wanted
+
+
+def _identified(filters: Filters, *, is_along: bool) -> Conditions:
+    """Return the conditions on whose connection it is."""
+    wanted: Conditions = []
+    if filters.reference:
+        wanted.append(col(Connection.reference) == filters.reference)
+    if filters.email:
+        wanted.append(col(Connection.email).in_(spellings(filters.email)))
+    if filters.zoom_user_id:
+        wanted.append(col(Connection.zoom_user_id) == filters.zoom_user_id)
+    if filters.pmi is not None:
+        wanted.append(col(Connection.pmi) == filters.pmi)
+    if filters.tag:
+        tags = col(Connection.tags)
+        among = literal(" ") + (Unindexed(tags) if is_along else tags) + literal(" ")
+        wanted.append(among.contains(f" {filters.tag.lower()} ", autoescape=True))
     return wanted
 
 
@@ -355,6 +457,7 @@ def _exactly(text: str) -> Conditions:
         return [
             col(Connection.recall_credential_id) == recall_id,
             col(Connection.id) == recall_id,
+            col(Connection.reference) == text,
         ]
     number = _number(text)
     if number is not None:
@@ -364,13 +467,19 @@ def _exactly(text: str) -> Conditions:
             col(Connection.pmi) == number,
             col(Connection.previous_pmi) == number,
             col(Connection.id).in_(mapped),
+            col(Connection.reference) == text,
         ]
     found = [
+        col(Connection.reference) == text,
         col(Connection.zoom_user_id) == text,
         col(Connection.zoom_account_id) == text,
     ]
     if "@" in text:
-        found.append(col(Connection.email).in_(spellings(text)))
+        emails = spellings(text)
+        once = select(FormerEmail.connection_id)
+        once = once.where(col(FormerEmail.email).in_(emails))
+        found.append(col(Connection.email).in_(emails))
+        found.append(col(Connection.id).in_(once))
     return found
 
 

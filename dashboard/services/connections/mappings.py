@@ -6,10 +6,10 @@ was mapped lately (services/sweep/bulk.py), which only adds.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, SQLModel, col, delete, select
+from sqlmodel import Session, SQLModel, col, delete, or_, select
 
 from dashboard.clients.recall.replies import Mapping, Stretch
 from dashboard.db.statements import insert
@@ -22,6 +22,7 @@ MOST = 500
 
 _TABLE = SQLModel.metadata.tables[str(MeetingMapping.__tablename__)]
 _AT_ONCE = 500
+_READ_WITHIN = timedelta(minutes=5)  # later ones are of a clock that was ahead
 
 
 def keep(
@@ -47,7 +48,9 @@ def keep(
                 col(MeetingMapping.meeting_id).in_(gone),
             )
         )
-        notes.unmapped(session, row.id, gone, at=now)
+        unlisted = gone - {one.meeting_id for one in found.results}
+        if found.is_whole and unlisted:  # of a part, the others may only be older
+            notes.unmapped(session, row.id, unlisted, at=now)
     _put(session, {(row.id, one.meeting_id): one for one in newest}, now)
     if not found.has_newest:
         trim(session, row.id)
@@ -56,15 +59,24 @@ def keep(
 def add(session: Session, found: Sequence[Mapping], *, now: datetime) -> set[UUID]:
     """Keep mappings of many connections; return whose. The caller commits.
 
-    Those of credentials that are not known here are passed over.
+    Those of credentials that are not known here are passed over, and those of
+    connections whose own list was read since: it no longer has what it lacks.
+
+    Args:
+        session: Writing.
+        found: What Recall has.
+        now: When it was asked.
     """
     credentials = sorted({one.credential for one in found})
+    read_at = col(Connection.mappings_seen_at)
+    is_newest = or_(read_at.is_(None), read_at <= now, read_at > now + _READ_WITHIN)
     owners: dict[UUID | None, UUID] = {}
     for begin in range(0, len(credentials), _AT_ONCE):
-        some = credentials[begin : begin + _AT_ONCE]
+        some = col(Connection.recall_credential_id).in_(
+            credentials[begin : begin + _AT_ONCE]
+        )
         query = select(Connection.recall_credential_id, Connection.id)
-        query = query.where(col(Connection.recall_credential_id).in_(some))
-        owners.update(session.exec(query).all())
+        owners.update(session.exec(query.where(some, is_newest)).all())
     mine = {
         (owners[one.credential], one.meeting_id): one
         for one in sorted(found, key=lambda each: each.synced_at)

@@ -19,9 +19,11 @@ from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.db.columns import is_storable
 from dashboard.errors import UpstreamError
 from dashboard.formatting import grouped
-from dashboard.models.connection import AccountMember, Connection
+from dashboard.models.connection import AccountMember, Connection, FormerEmail
 from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import former_emails
 from dashboard.services.connections.event_facts import Profile
+from dashboard.services.former_emails import Change
 from dashboard.services.timeline.notes import note
 from dashboard.services.token_states.rules import CheckResult
 
@@ -96,7 +98,7 @@ def store(
         return
     query = select(AccountMember).where(col(AccountMember.connection_id) == row.id)
     here = {member.zoom_user_id: member for member in session.exec(query)}
-    noted = 0
+    noted, changed = 0, list[Change]()
     for user in {user.id: user for user in found.users}.values():
         member = here.pop(user.id, None)
         if member is None:
@@ -106,9 +108,12 @@ def store(
         elif noted < _CHANGES_NOTED and _is_another(member, user, found):
             noted += 1
             _note_change(session, member, user.pmi, at=now, by="Zoom's list of users")
+        former = member.email
         _update(member, user, found, now=now)
+        changed.append(_email_change(member, former))
         session.add(member)
     session.flush()
+    former_emails.keep(session, row.id, changed, at=now)
     ours = col(AccountMember.connection_id) == row.id
     if found.is_whole and here:
         gone = col(AccountMember.zoom_user_id).in_(here)
@@ -138,6 +143,9 @@ def updated(
     member.display_name = facts.display_name or member.display_name
     member.email = facts.email or member.email
     session.add(member)
+    for former in (before[2], facts.former_email):
+        change = _email_change(member, former)
+        former_emails.keep(session, row.id, [change], at=facts.at)
     return (member.pmi, member.display_name, member.email) != before
 
 
@@ -255,6 +263,10 @@ def _accounts_of_users(session: Session, named: Iterable[Named]) -> dict[Named, 
     }
 
 
+def _email_change(member: AccountMember, former: str) -> Change:
+    return Change(former=former, current=member.email, zoom_user_id=member.zoom_user_id)
+
+
 def _update(
     member: AccountMember, user: ZoomUser, found: Listing, *, now: datetime
 ) -> None:
@@ -321,7 +333,12 @@ def _found_by(text: str) -> ColumnElement[bool]:
         return or_(
             col(AccountMember.pmi) == number, col(AccountMember.previous_pmi) == number
         )
+    once = select(FormerEmail.zoom_user_id).where(
+        col(FormerEmail.connection_id) == col(AccountMember.connection_id),
+        col(FormerEmail.email).icontains(text, autoescape=True),
+    )
     return or_(
+        col(AccountMember.zoom_user_id).in_(once),
         col(AccountMember.display_name).icontains(text, autoescape=True),
         col(AccountMember.email).icontains(text, autoescape=True),
         col(AccountMember.zoom_user_id) == text,

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select
 
 from dashboard.models.connection import AccountMember, Connection, MeetingMapping
+from dashboard.services.facts import meetings
 
 _SHOWN = 5
 
@@ -40,25 +41,27 @@ class PmiStatus:
     Attributes:
         mapped_at: When Recall mapped it to this connection; None when it has not.
         seen_at: When that was last seen in Recall's list.
+        is_listed: Whether that is lately enough to say that it has it now.
         mapped_to: Other connections that Recall maps the same number to.
         claims: Of others.
     """
 
     mapped_at: datetime | None = None
     seen_at: datetime | None = None
+    is_listed: bool = False
     mapped_to: Sequence[UUID] = ()
     claims: Sequence[Claim] = ()
 
 
-def status_of(session: Session, row: Connection) -> PmiStatus:
+def status_of(session: Session, row: Connection, *, now: datetime) -> PmiStatus:
     """Return the state of a connection's PMI; each query uses an index."""
     if row.pmi is None:
         return PmiStatus()
     is_its = col(MeetingMapping.meeting_id) == row.pmi
-    own = select(MeetingMapping.synced_at, MeetingMapping.seen_at).where(
+    own = select(MeetingMapping).where(
         is_its, col(MeetingMapping.connection_id) == row.id
     )
-    mapped_at, seen_at = session.exec(own).first() or (None, None)
+    mapping = session.exec(own).first()
     others = (
         select(MeetingMapping.connection_id)
         .join(Connection, col(Connection.id) == col(MeetingMapping.connection_id))
@@ -66,8 +69,9 @@ def status_of(session: Session, row: Connection) -> PmiStatus:
         .limit(_SHOWN)
     )
     return PmiStatus(
-        mapped_at=mapped_at,
-        seen_at=seen_at,
+        mapped_at=None if mapping is None else mapping.synced_at,
+        seen_at=None if mapping is None else mapping.seen_at,
+        is_listed=mapping is not None and meetings.is_listed(mapping, row, now=now),
         mapped_to=session.exec(others).all(),
         claims=_claims(session, row, row.pmi),
     )

@@ -17,12 +17,17 @@ from dashboard.errors import UpstreamError, shortened
 from dashboard.models import connection
 from dashboard.models.connection import (
     Connection,
+    MeetingMapping,
     SyncStatus,
     TokenCause,
     TokenState,
 )
-from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.models.ids import first_id
+from dashboard.models.zoom_app import Kind, Routing, ZoomApp
+from dashboard.services import former_emails
 from dashboard.services.connections import mappings
+from dashboard.services.facts import meetings
+from dashboard.services.former_emails import Change
 from dashboard.services.setup import checklist, first_seen
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.token_states import join_tokens, rules
@@ -42,6 +47,8 @@ PART = (
 
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
+_SYNC_BEGINS = timedelta(minutes=10)
+_NEXT_ID = timedelta(milliseconds=1)
 _PROVED_EVERY = timedelta(minutes=2)
 _FIRST = 10
 _SPREAD_STEPS = 10_000
@@ -67,6 +74,7 @@ def store(
         now: Aware.
         pace: How soon the next check comes.
     """
+    synced_at = _seen_synced_at(row)
     finding = join_tokens.combine(
         row, judge(found, now=now), found.join, kind=found.kind
     )
@@ -90,9 +98,12 @@ def store(
         row.zoom_user_id = found.credential.user_id or row.zoom_user_id
         row.zoom_account_id = found.credential.account_id or row.zoom_account_id
     if isinstance(found.token, AccessToken):
-        row.token_expires_at = found.token.expires_at
+        row.token_expires_at = rules.end_of(found.token, now=now)
     if isinstance(found.user, ZoomUser) and finding.cause is not TokenCause.OTHER_USER:
+        former = row.email
         _note_profile(row, found.user, found.kind, now)
+        change = Change(former=former, current=row.email)
+        former_emails.keep(session, row.id, [change], at=now)
     _store_mappings(session, row, found, now=now)
     row.due_at = pacing.next_check(
         finding.state,
@@ -108,6 +119,44 @@ def store(
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)
     _note_milestones(session, row, found, now)
+    _note_event_at_recall(session, row, now, synced_at=synced_at)
+
+
+def _seen_synced_at(row: Connection) -> datetime | None:
+    """Return when the last check saw Recall's sync complete and read all it had mapped.
+
+    None if it did not, or so soon after a new consent that the sync of that may not
+    have begun.
+    """
+    at = row.recall_seen_at
+    if row.sync_status is not SyncStatus.COMPLETED or at is None:
+        return None
+    is_settled = row.reconnected_at is None or at >= row.reconnected_at + _SYNC_BEGINS
+    return at if row.mappings_seen_at == at and is_settled else None
+
+
+def _note_event_at_recall(
+    session: Session, row: Connection, now: datetime, *, synced_at: datetime | None
+) -> None:
+    """Store that Zoom's events reach Recall, if this check is the first to show it.
+
+    With routing direct nothing else shows it: a meeting is mapped by a sync or by an
+    event (docs/contracts/recall.md 2), and no sync ran between two complete ones.
+    """
+    if synced_at is None or _seen_synced_at(row) != now:
+        return
+    if not checklist.is_missing(session, row.zoom_app_id, StepKey.EVENT):
+        return
+    app = session.get_one(ZoomApp, row.zoom_app_id)
+    if app.routing is not Routing.DIRECT:
+        return
+    is_new = col(MeetingMapping.id) >= first_id(synced_at + _NEXT_ID)
+    mine = col(MeetingMapping.connection_id) == row.id
+    if session.exec(select(MeetingMapping.id).where(mine, is_new).limit(1)).first():
+        shown = first_seen.mapped_by_an_event(app.id, at=now)
+        checklist.store(session, [shown])
+    elif _is_young(row, now) and _is_among_first(session, app.id):
+        row.due_at = min(row.due_at, now + _PROVED_EVERY)
 
 
 def _note_milestones(
@@ -138,12 +187,15 @@ def _note_milestones(
 def _store_mappings(
     session: Session, row: Connection, found: CheckResult, *, now: datetime
 ) -> None:
+    read_at = found.begun_at or now  # a webhook since then may have changed it
     match found.mappings:
         case Stretch() as listed:
-            mappings.keep(session, row, listed, now=now)
-            row.mappings_trouble = "" if listed.has_newest else PART
+            mappings.keep(session, row, listed, now=read_at)
+            row.mappings_trouble = PART
             if listed.has_newest:
-                row.mappings_seen_at = now
+                row.mappings_seen_at = read_at
+                is_all = listed.is_whole and len(listed.results) <= mappings.MOST
+                row.mappings_trouble = "" if is_all else meetings.ONLY_NEWEST
         case None if is_deleted_at_recall(found):  # and all its mappings with it
             nothing = Stretch[Mapping](results=[], is_whole=True)
             mappings.keep(session, row, nothing, now=now)

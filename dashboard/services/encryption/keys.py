@@ -12,11 +12,16 @@ from sqlmodel import SQLModel
 
 from dashboard.db import Database
 from dashboard.errors import SettingsError, VaultError
-from dashboard.models.audit import VaultCheck
+from dashboard.models.alert import AlertChannel
+from dashboard.models.api_token import ApiReplay
+from dashboard.models.audit import AuditKey, VaultCheck
 from dashboard.models.connection import ConnectAttempt
+from dashboard.models.endpoint import Endpoint
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.own_server import OwnCallback, OwnServer
+from dashboard.models.staff import Authenticator
+from dashboard.models.user_mail import UserMail
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
@@ -147,6 +152,10 @@ def _keys(settings: Settings, *, is_first: bool) -> list[bytes]:
 _BATCH = 200
 
 SEALED: dict[type[SQLModel], tuple[str, ...]] = {
+    ApiReplay: ("body",),
+    AlertChannel: ("url",),
+    Authenticator: ("secret",),
+    Endpoint: ("url", "secret", "previous_secret"),
     Workspace: ("api_key", "verification_secret"),
     ZoomApp: ("client_secret", "secret_token", "previous_secret_token"),
     ConnectAttempt: ("code_verifier",),
@@ -154,7 +163,9 @@ SEALED: dict[type[SQLModel], tuple[str, ...]] = {
     HeldGrant: ("access_token", "refresh_token"),
     OwnServer: ("url",),
     OwnCallback: ("url",),
+    UserMail: ("secret",),
     WebhookBody: ("headers", "body"),
+    AuditKey: ("key",),
     VaultCheck: ("sealed",),
 }
 """Every sealed column; the row of its place is the table's primary key."""

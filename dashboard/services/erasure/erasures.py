@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import audit
+from dashboard.services import audit, events
 from dashboard.services.audit import THE_DASHBOARD, Actor
 from dashboard.services.erasure.redaction import Person
 from dashboard.vault import Vault
@@ -159,6 +159,10 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
         if value:
             setattr(row, column, _seal(vault, row.id, column, value))
     session.add(row)
+    said = events.ConnectionDisconnected(
+        connection_id=connection.id, zoom_app_id=app.id, reason=reason.value
+    )
+    events.record(session, said, at=now, references=events.references_of(connection))
     audit.record(session, actor, "erasure.begun", subject=subject(row, app), now=now)
     return row
 

@@ -15,6 +15,7 @@ from sqlmodel import Session, and_, col, delete, exists, func, or_, select, upda
 
 from dashboard.db import Database, leases
 from dashboard.db.statements import rows_changed
+from dashboard.models.api_token import ApiReplay
 from dashboard.models.connection import (
     AccountMember,
     AttemptOutcome,
@@ -23,12 +24,18 @@ from dashboard.models.connection import (
     MeetingMapping,
 )
 from dashboard.models.delivery_log import FailedDelivery
+from dashboard.models.endpoint import (
+    DeliveryOutcome,
+    EndpointAttempt,
+    EndpointDelivery,
+)
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.staff import Staff
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
+from dashboard.services import events, former_emails
 from dashboard.services.erasure import redaction
 from dashboard.services.erasure.redaction import Person, Redactor
 from dashboard.vault import Vault
@@ -76,12 +83,13 @@ def find_person(session: Session, known: Person) -> Person:
         )
     ).all()
     everybody: list[Connection | AccountMember] = [row, *members]
+    former = former_emails.of(session, row.id)
     ids = {one.zoom_user_id for one in everybody if one.zoom_user_id}
     found = replace(
         known,
         connection_id=row.id,
         user_ids=known.user_ids | ids,
-        emails=known.emails | {one.email for one in everybody if one.email},
+        emails=known.emails | {one.email for one in (*everybody, *former) if one.email},
         names=known.names | {one.display_name for one in everybody if one.display_name},
     )
     pmis = {pmi for one in everybody for pmi in (one.pmi, one.previous_pmi) if pmi}
@@ -141,6 +149,7 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         is_last_call=is_last_call,
         now=now,
     )
+    replays = _replays_of(database, vault, person, redactor)
     with database.reading() as session:
         changes = redaction.sentence_changes(session, person, redactor)
         done.left += redaction.still_gathering(session, redactor)
@@ -148,17 +157,46 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         row = find_connection(session, person, is_locked=True)
         if row is not None and row.granted_at > removed_at:
             return None
-        redaction.apply_changes(session, changes)
+        redaction.apply_changes(session, changes, vault, now=now)
         _forget_attempts(session, person, removed_at=removed_at)
         _delete_failed_deliveries(session, person)
+        session.exec(delete(ApiReplay).where(col(ApiReplay.id).in_(replays)))
         done.invitations = _delete_invitations(session, person)
         if row is not None:
             mapped = col(MeetingMapping.connection_id) == row.id
             query = select(func.count()).select_from(MeetingMapping).where(mapped)
             done.meetings = session.exec(query).one()
             _forget_milestones(session, row)
-            session.delete(row)  # deletes its grant, mappings, members and timeline
+            _say_erased(session, row, now=now)
+            # Deletes its grant, mappings, members, former emails and timeline.
+            session.delete(row)
     return done
+
+
+def _replays_of(
+    database: Database, vault: Vault, person: Person, redactor: Redactor
+) -> Sequence[str]:
+    """Return the stored answers of the API, a day's at most, that name the person."""
+    with database.reading() as session:
+        row = find_connection(session, person)
+        rows = session.exec(select(ApiReplay).where(col(ApiReplay.body).is_not(None)))
+        found = [(one.id, one.body) for one in rows]
+    marks = [] if row is None else [str(row.id), row.reference and f'"{row.reference}"']
+    named = []
+    for key, sealed in found:
+        body = vault.open(sealed or b"", table="api_replay", column="body", row=key)
+        text = body.decode(errors="replace")
+        is_named = any(mark and mark in text for mark in marks)
+        if is_named or redactor.redact(text) != text:
+            named.append(key)
+    return named
+
+
+def _say_erased(session: Session, row: Connection, *, now: datetime) -> None:
+    """Record the event, and forget the customer's words in those before."""
+    events.forget(session, row.id)
+    said = events.ConnectionErased(connection_id=row.id, zoom_app_id=row.zoom_app_id)
+    events.record(session, said, at=now, references=events.references_of(row))
 
 
 def _staff(session: Session) -> Sequence[str]:
@@ -192,6 +230,9 @@ def _forget_attempts(session: Session, person: Person, *, removed_at: datetime) 
         )
         .values(
             detail="",
+            reference="",
+            tags="",
+            return_url="",
             browser_hash="",
             code_verifier=None,
             connection_id=None,
@@ -389,6 +430,19 @@ def _give_up(session: Session, ids: Sequence[int], *, now: datetime) -> None:
             ended_at=now,
         )
     )
+    session.exec(
+        update(EndpointDelivery)
+        .where(
+            col(EndpointDelivery.webhook_id).in_(ids),
+            col(EndpointDelivery.outcome) == DeliveryOutcome.WAITING,
+        )
+        .values(
+            outcome=DeliveryOutcome.DEAD,
+            outcome_reason=_GIVEN_UP,
+            lease_until=None,
+            ended_at=now,
+        )
+    )
 
 
 def _erase_batch(
@@ -398,6 +452,10 @@ def _erase_batch(
         col(Redelivery.webhook_id) == col(Webhook.id),
         col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
     )
+    is_copied = exists().where(
+        col(EndpointDelivery.webhook_id) == col(Webhook.id),
+        col(EndpointDelivery.outcome) == DeliveryOutcome.WAITING,
+    )
     rows = session.exec(
         select(Webhook)
         .where(
@@ -406,6 +464,7 @@ def _erase_batch(
             col(Webhook.is_unread).is_(False),
             leases.is_free(Webhook.lease_until, now),
             ~is_pending,
+            ~is_copied,
         )
         .order_by(col(Webhook.id))
         .with_for_update(skip_locked=True)
@@ -423,6 +482,15 @@ def _erase_batch(
         attempt.answer = ""
         attempt.verdict = redactor.redact(attempt.verdict)[:500]
         session.add(attempt)
+    copies = select(EndpointDelivery.id).where(
+        col(EndpointDelivery.webhook_id).in_(done)
+    )
+    session.exec(
+        update(EndpointAttempt)
+        .where(col(EndpointAttempt.delivery_id).in_(copies))
+        .values(answer="")
+        .execution_options(synchronize_session=False)
+    )
     for again in session.exec(
         select(Redelivery).where(col(Redelivery.webhook_id).in_(done))
     ):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote_plus
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import ConnectAttempt
 from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Resend, ResendState
+from dashboard.services.audit.sealing import redact
+from dashboard.services.audit.signing import Signer
+from dashboard.vault import Vault
 
 ERASED = "(erased)"
 _SHORTEST_TEXT = 4
@@ -161,6 +164,7 @@ class Change(NamedTuple):
 
 _SENTENCES = (
     _Place(AuditEntry, "subject"),
+    _Place(AuditEntry, "changes"),
     _Place(Check, "detail"),
     _Place(ConnectAttempt, "detail"),
     _Place(OpenCircuit, "reason"),
@@ -213,9 +217,14 @@ def _changes_of(
             yield Change(place, row_key, text, covered[: place.longest])
 
 
-def apply_changes(session: Session, changes: Sequence[Change]) -> None:
+def apply_changes(
+    session: Session, changes: Sequence[Change], vault: Vault, *, now: datetime
+) -> None:
     """Write the redacted texts where the old ones still stand; the caller commits."""
+    _redact_audit_log(session, changes, vault, now=now)
     for change in changes:
+        if change.place.model is AuditEntry:
+            continue
         key, column = change.place.columns
         is_it = and_(key == change.key, column == change.text)
         if change.place.model is Resend:
@@ -227,6 +236,20 @@ def apply_changes(session: Session, changes: Sequence[Change]) -> None:
             .values({change.place.column: change.covered})
             .execution_options(synchronize_session=False)
         )
+
+
+def _redact_audit_log(
+    session: Session, changes: Sequence[Change], vault: Vault, *, now: datetime
+) -> None:
+    texts: dict[int, dict[str, str]] = {}
+    for change in changes:
+        if change.place.model is AuditEntry:
+            found = texts.setdefault(cast("int", change.key), {})
+            found[change.place.column] = change.covered
+    if texts:
+        signer = Signer.ready(session, vault, now=now)
+        for entry_id, covered in texts.items():
+            redact(session, signer, entry_id, covered)
 
 
 def still_gathering(session: Session, redactor: Redactor) -> int:

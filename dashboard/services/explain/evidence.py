@@ -68,8 +68,7 @@ def _of_mapping(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=mapping.synced_at,
             source=RECALL,
-            words=f"Recall mapped {name} to credential {row.recall_credential_id}, of "
-            f"{person(row)}; last seen in its list "
+            words=f"Recall linked {name} to {person(row)}; last seen in its list "
             f"{plain(moment(mapping.seen_at, facts), facts.now)}.",
             target=Target.CONNECTION,
             target_id=str(row.id),

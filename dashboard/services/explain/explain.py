@@ -54,7 +54,8 @@ class Answer:
         invite_email: Who may be invited: not connected, and with no open invitation.
         app_id: To which zoom app, if one is heard of.
         unsure: The connections that a health check could say more about: what was
-            last seen of them is old, or the next step is to check them.
+            last seen of them, or of the meeting, is old, or the next step is to check
+            them.
     """
 
     asked: Asked
@@ -133,11 +134,14 @@ def _unsure(facts: Facts, verdict: Verdict) -> Sequence[UUID]:
     )
     if len(facts.claims) > 1 and is_step:
         return [each.id for each in facts.claims]
-    if row is None or standing is None or standing.cause is not None:
+    cause = None if standing is None else standing.cause
+    if row is None or standing is None or (cause is not None and cause.is_shared):
         return ()
     is_known = standing.who is Who.USER or standing.shown in _SETTLED
     is_old = standing.proof_at is None or facts.now - standing.proof_at >= FRESH
-    return [row.id] if is_step or is_old or not is_known else ()
+    is_unlisted = facts.mapping is not None and not facts.is_listed
+    is_useful = is_step or is_old or is_unlisted or not is_known
+    return [row.id] if is_useful else ()
 
 
 _OPEN = {InvitationState.MADE, InvitationState.OPENED}
@@ -267,7 +271,7 @@ def _mapped(
         if not found.is_whole:
             words = f"{name}'s list was too long to find {meeting} in, asked just now."
             return Said(lines=[Line(at=now, source=RECALL, words=words)])
-        words = f"{name} maps {meeting} to no credential, asked just now."
+        words = f"{name} links {meeting} to no one, asked just now."
         line = Line(at=now, source=RECALL, words=words)
         return Said(lines=[line], heard=Heard(at=now))
     newest = found.results[0]
@@ -339,11 +343,13 @@ def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:
         col(Connection.recall_credential_id) == mapping.credential
     )
     row = session.exec(query).first()
-    begin = f"{name} maps {meeting} to credential {mapping.credential}"
     if row is None:
-        words = f"{begin}, which is no connection known here; asked just now."
+        words = (
+            f"{name} links {meeting} to credential {mapping.credential}, which is no "
+            "connection known here; asked just now."
+        )
         return Line(at=mapping.synced_at, source=RECALL, words=words)
-    words = f"{begin}, of {person(row)}; asked just now."
+    words = f"{name} links {meeting} to {person(row)}; asked just now."
     return at_connection(row, mapping.synced_at, RECALL, words)
 
 

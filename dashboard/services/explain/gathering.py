@@ -132,7 +132,15 @@ def _of_email(session: Session, facts: Facts) -> Facts:
     if rows:
         return _of_rows(session, facts, rows)
     where = col(AccountMember.email).in_(spellings(email))
-    return _of_member(session, facts, lookups.members(session, where))
+    listed = lookups.members(session, where)
+    once = None if listed else lookups.of_former_email(session, email)
+    if once is None:
+        return _of_member(session, facts, listed)
+    row, member, former = once
+    facts = replace(facts, former=former)
+    if member is not None:
+        return _of_member(session, facts, [(member, row)])
+    return _of_rows(session, facts, [row])
 
 
 def _of_word(session: Session, facts: Facts) -> Facts:
@@ -144,6 +152,9 @@ def _of_word(session: Session, facts: Facts) -> Facts:
     found = _of_member(session, facts, lookups.members(session, where))
     if found.connection is not None:
         return found
+    yours = lookups.connections(session, col(Connection.reference) == word)
+    if yours:
+        return _of_rows(session, facts, yours)
     account = lookups.of_whole_account(session, word)
     if account is not None:
         return _of_rows(session, facts, [account])
@@ -163,6 +174,7 @@ def _of_uuid(session: Session, facts: Facts) -> Facts:
     rows = rows or lookups.connections(
         session, col(Connection.recall_credential_id) == uuid
     )
+    rows = rows or lookups.connections(session, col(Connection.reference) == str(uuid))
     if rows:
         return _of_rows(session, facts, rows)
     found = _of_app(session, facts, uuid)
@@ -199,9 +211,13 @@ def _of_meeting(session: Session, facts: Facts) -> Facts:
     claims = lookups.connections(session, col(Connection.pmi) == number)
     host = next((hook for hook in hooks if hook.zoom_user_id is not None), None)
     owner = lookups.find_owner(session, number, host=host, claims=claims)
-    pasted = None
+    pasted, former = None, None
     if facts.asked.email:
         pasted = next(iter(lookups.of_email(session, facts.asked.email)), None)
+        if pasted is None:
+            once = lookups.of_former_email(session, facts.asked.email)
+            if once is not None and once[1] is None:
+                pasted, _, former = once
     if owner is None and host is None and pasted is not None:
         owner = Owner(connection=pasted, means=Means.ASKED)
     facts = replace(
@@ -211,6 +227,7 @@ def _of_meeting(session: Session, facts: Facts) -> Facts:
         host_id=None if host is None else host.zoom_user_id,
         claims=lookups.different_users(claims),
         pasted=pasted,
+        former=former,
     )
     if owner is None:
         return facts

@@ -16,15 +16,17 @@ from dashboard.models.connection import (
     ConnectAttempt,
     Connection,
     ConnectionEvent,
+    FormerEmail,
     MeetingMapping,
 )
 from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import former_emails
 from dashboard.services.bot_tests import runs
 from dashboard.services.explain.questions import spellings
-from dashboard.services.explain.verdicts import Gone, Means, SeenBot
+from dashboard.services.explain.verdicts import MANY, Gone, Means, SeenBot
 from dashboard.vault import Vault
 
 MOST = 10
@@ -62,6 +64,20 @@ def connections(session: Session, where: ColumnElement[bool]) -> list[Connection
 def of_email(session: Session, email: str) -> list[Connection]:
     """Return the connections with this email, however it is spelled."""
     return connections(session, col(Connection.email).in_(spellings(email)))
+
+
+def of_former_email(
+    session: Session, email: str
+) -> tuple[Connection, AccountMember | None, FormerEmail] | None:
+    """Return who had this email before, and whose it was last."""
+    for former in former_emails.found(session, spellings(email), limit=MOST):
+        row = session.get_one(Connection, former.connection_id)
+        if not former.zoom_user_id:
+            return row, None, former
+        member = session.get(AccountMember, (row.id, former.zoom_user_id))
+        if member is not None:  # one who left the account is not listed any more
+            return row, member, former
+    return None
 
 
 def of_account(session: Session, account_id: str) -> list[Connection]:
@@ -195,14 +211,15 @@ def attempt_of(session: Session, row: Connection) -> ConnectAttempt | None:
 
 
 def came_back(session: Session, attempt: ConnectAttempt) -> int:
-    """Count the attempts of the same app within a day that came back from Zoom."""
-    query = select(func.count()).where(
+    """Count the attempts of the same app within a day that came back, up to `MANY`."""
+    some = select(ConnectAttempt.id).where(
         col(ConnectAttempt.zoom_app_id) == attempt.zoom_app_id,
         col(ConnectAttempt.created_at) > attempt.created_at - timedelta(days=1),
         col(ConnectAttempt.created_at) < attempt.created_at + timedelta(days=1),
         col(ConnectAttempt.outcome).in_(_CAME_BACK),
     )
-    return session.exec(query).one()
+    rows = some.limit(MANY).subquery()
+    return session.exec(select(func.count()).select_from(rows)).one()
 
 
 def timeline(session: Session, connection_id: UUID) -> Sequence[ConnectionEvent]:

@@ -5,6 +5,7 @@ row, and a test compares the two.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from dashboard.formatting import grouped
@@ -45,6 +46,7 @@ from dashboard.services.explain.verdicts import (
     app_name,
     checked,
     known,
+    listed,
     moment,
     subject,
     who,
@@ -58,6 +60,11 @@ def _is_mapped(facts: Facts) -> bool:
     return facts.connection is not None and facts.mapping is not None
 
 
+def _is_listed(facts: Facts) -> bool:
+    """Whether Recall links the meeting to the user now, by what was read lately."""
+    return _is_mapped(facts) and facts.is_listed
+
+
 def _mapped(facts: Facts) -> str:
     return moment(known(facts.mapping).synced_at, facts)
 
@@ -68,7 +75,7 @@ def _mentioned_before(facts: Facts, at: datetime | None) -> bool:
 
 def _is_late(facts: Facts) -> bool:
     """Whether it had begun before Recall mapped it."""
-    if not _is_mapped(facts) or not facts.hooks or facts.hooks[0].event in _MADE:
+    if not _is_listed(facts) or not facts.hooks or facts.hooks[0].event in _MADE:
         return False
     return _mentioned_before(facts, known(facts.mapping).synced_at)
 
@@ -192,7 +199,7 @@ MAPPED = (
     Rule(
         id="connected-after",
         when=lambda f: (
-            _is_mapped(f) and _mentioned_before(f, known(f.connection).connected_at)
+            _is_listed(f) and _mentioned_before(f, known(f.connection).connected_at)
         ),
         says=lambda f: (
             f"{who(f)} connected {moment(known(f.connection).connected_at, f)}, after "
@@ -205,7 +212,7 @@ MAPPED = (
     ),
     Rule(
         id="renewed-since",
-        when=lambda f: _is_mapped(f) and _mentioned_before(f, f.granted_at),
+        when=lambda f: _is_listed(f) and _mentioned_before(f, f.granted_at),
         says=lambda f: (
             f"{who(f)} reconnected {moment(f.granted_at, f)}, after Zoom's last "
             f"webhook about {subject(f)}, {moment(f.met_at, f)}. The earlier "
@@ -245,11 +252,24 @@ MAPPED = (
         tone=Tone.GOOD,
     ),
     Rule(
+        id="mapped-then",
+        when=lambda f: _is_mapped(f) and not f.is_listed,
+        says=lambda f: (
+            f"Recall linked {subject(f)} to {who(f)} when its list was read "
+            f"{listed(f)}. Whether it still does isn't known. "
+            f"{known(f.connection).mappings_trouble}"
+        ).strip(),
+        problem=Problem.LIST_UNREAD,
+        target=Target.CONNECTION,
+        tone=Tone.WAITING,
+    ),
+    Rule(
         id="ready",
         when=_is_mapped,
         says=lambda f: (
-            f"Everything we can see is in order: Recall knows that {subject(f)} is "
-            f"{who(f)}'s, and their connection worked when last checked, {checked(f)}."
+            f"Everything we can see is in order: Recall's list had {subject(f)} as "
+            f"{who(f)}'s {listed(f)}, and their connection worked when last checked, "
+            f"{checked(f)}."
         ),
         problem=Problem.CHECK_THE_BOT,
         target=Target.CONNECTION,
@@ -372,5 +392,21 @@ RULES: tuple[Rule, ...] = (
 
 
 def judge(facts: Facts) -> Verdict:
-    """Return what the first rule that fits says; the last one always does."""
-    return next(rule.verdict(facts) for rule in RULES if rule.when(facts))
+    """Return what the first rule that fits says; the last one always does.
+
+    Whose email the pasted one was is said first.
+    """
+    found = next(rule.verdict(facts) for rule in RULES if rule.when(facts))
+    return replace(found, text=f"{_once_called(facts)}{found.text}")
+
+
+def _once_called(facts: Facts) -> str:
+    former = facts.former
+    row = facts.pasted or facts.connection
+    if former is None or row is None:
+        return ""
+    user = row if facts.member is None else facts.member
+    now_is = f" It is {user.email} now." if user.email else ""
+    name = user.display_name or f"Zoom user {user.zoom_user_id or 'unknown'}"
+    until = moment(former.until, facts)
+    return f"{former.email} was the email of {name} until {until}.{now_is} "

@@ -281,7 +281,7 @@ def _pmi_twice(facts: Facts) -> str:
     ]
     used = ""
     if facts.mapping is not None and facts.connection is not None:
-        used = f" Recall uses that of {person(facts.connection)}."
+        used = f" Recall used that of {person(facts.connection)} {listed(facts)}."
     return (
         f"{len(seen)} connected users show the personal meeting number "
         f"{grouped(facts.asked.number)}: {', '.join(seen[:-1])} and {seen[-1]}. Only "
@@ -299,10 +299,11 @@ def _is_of_another_host(facts: Facts) -> bool:
     )
 
 
-def is_deleted(facts: Facts) -> bool:
-    """Whether the newest thing that Zoom says of a meeting is that it was deleted."""
-    is_told = bool(facts.hooks) and facts.hooks[0].event in _DELETED
-    return facts.asked.kind is Kind.NUMBER and is_told
+def _deletion(facts: Facts) -> Webhook | None:
+    """Return the newest that Zoom says of a meeting, if it is that it was deleted."""
+    newest = max(facts.hooks, key=lambda hook: hook.received_at, default=None)
+    is_told = newest is not None and newest.event in _DELETED
+    return newest if is_told and facts.is_meeting else None
 
 
 _DELETED = {"meeting.deleted", "meeting.permanently_deleted", "webinar.deleted"}
@@ -310,9 +311,10 @@ _DELETED = {"meeting.deleted", "meeting.permanently_deleted", "webinar.deleted"}
 DELETED = (
     Rule(
         id="meeting-deleted",
-        when=is_deleted,
+        when=_deletion,
         says=lambda f: (
-            f"Zoom reported {moment(f.met_at, f)} that {subject(f)} was deleted, so no "
+            f"Zoom reported {moment(known(_deletion(f)).received_at, f)} that "
+            f"{subject(f)} was deleted, so no "
             "bot gets a token for it."
         ),
         problem=Problem.MEETING_DELETED,
@@ -374,8 +376,9 @@ NUMBERS = (
         id="other-host",
         when=_is_of_another_host,
         says=lambda f: (
-            f"Recall links {subject(f)} to {who(f)}, but Zoom's webhooks name another "
-            f"user as its host: {f.host_id}. Only the host's connection counts."
+            f"Recall's list had {subject(f)} as {who(f)}'s {listed(f)}, but Zoom's "
+            f"webhooks name another user as its host: {f.host_id}. Only the host's "
+            "connection counts."
         ),
         problem=Problem.OTHER_HOST,
         target=Target.CONNECTION,
@@ -499,7 +502,7 @@ UNMAPPED = (
         when=_came_before,
         says=lambda f: (
             f"{subject(f).capitalize()} was created before {who(f)} connected "
-            f"{_connected(f)}, and Recall's sync hasn't mapped it."
+            f"{_connected(f)}, and Recall's sync hadn't mapped it {listed(f)}."
         ),
         problem=Problem.SYNC,
         target=Target.CONNECTION,
@@ -574,8 +577,8 @@ UNMAPPED = (
         id="never-heard-of",
         when=_is_unmapped,
         says=lambda f: (
-            f"{who(f)} is connected, but neither Zoom nor Recall has mentioned "
-            f"{subject(f)}."
+            f"{who(f)} is connected, but no webhook mentions {subject(f)}, and "
+            f"Recall's list did not have it {listed(f)}."
         ),
         problem=Problem.NEVER_HEARD_OF,
         target=Target.CONNECTION,

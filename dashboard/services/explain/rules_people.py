@@ -7,6 +7,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.verdicts import (
+    MANY,
     Facts,
     Rule,
     Target,
@@ -21,7 +22,11 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.facts.acting import Problem, Who
-from dashboard.services.facts.connections import Shown, is_deleted_in_recall
+from dashboard.services.facts.connections import (
+    Shown,
+    is_deleted_in_recall,
+    is_refused_by_zoom,
+)
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
@@ -144,6 +149,10 @@ def _why_one_never_came_back(facts: Facts) -> Sequence[str]:
     )
 
 
+def _some(number: int) -> str:
+    return f"{number}+" if number == MANY else f"{number}"
+
+
 STRANGERS = (
     Rule(
         id="erased",
@@ -193,7 +202,7 @@ STRANGERS = (
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED and f.came_back,
         says=lambda f: (
             f"The user went to Zoom and never came back, {_tried_at(f)}. Others did "
-            f"within a day ({f.came_back}), so the redirect URL is right."
+            f"within a day ({_some(f.came_back)}), so the redirect URL is right."
         ),
         problem=Problem.OTHERS_CAME_BACK,
         target=Target.CONNECT_LINK,
@@ -374,7 +383,7 @@ def _rule_of(
 APPS = (
     _rule_of(
         "app-not-in-recall",
-        _is(Problem.NOT_IN_RECALL),
+        _is(Problem.NOT_IN_RECALL, Problem.GONE_FROM_RECALL),
         lambda f: (
             f"{app_name(f)} doesn't exist in Recall, so no meeting gets a token "
             "through it."
@@ -478,6 +487,13 @@ def _began(facts: Facts) -> str:
 
 def _next_check(facts: Facts) -> datetime | None:
     return known(facts.standing).next_check
+
+
+def _ended(facts: Facts) -> str:
+    """Say what was seen of an authorization that ended, and no more."""
+    if is_refused_by_zoom(known(facts.connection)):
+        return "Zoom no longer accepts their authorization"
+    return "bots get no token for them any more"
 
 
 def _until_then(facts: Facts) -> str:
@@ -614,8 +630,8 @@ GRANTS = (
         id="dead",
         when=lambda f: _shown(f) is Shown.RECONNECT_NEEDED,
         says=lambda f: (
-            f"{who(f)} needs to reconnect: Zoom no longer accepts their authorization, "
-            f"first seen {_began(f)}.{_until_then(f)}"
+            f"{who(f)} needs to reconnect: {_ended(f)}, first seen {_began(f)}."
+            f"{_until_then(f)}"
         ),
         target=Target.CONNECTION,
         causes=_why_dead,

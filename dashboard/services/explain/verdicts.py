@@ -18,6 +18,7 @@ from dashboard.models.connection import (
     ConnectAttempt,
     Connection,
     ConnectionEvent,
+    FormerEmail,
     MeetingMapping,
 )
 from dashboard.models.erasure import ErasureReason
@@ -29,7 +30,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.bot_tests import outcomes
 from dashboard.services.explain.questions import Asked
 from dashboard.services.explain.questions import Kind as InputKind
-from dashboard.services.facts import webhooks
+from dashboard.services.facts import meetings, webhooks
 from dashboard.services.facts.acting import Fact, Problem, Remedy, Who, remedy
 from dashboard.services.facts.connections import (
     Cause,
@@ -53,6 +54,10 @@ class Means(StrEnum):
     ACCOUNT = "account"  # none of its own: users of this account are connected
     APP = "app"  # none: a zoom app is what was pasted
     ASKED = "asked"  # it is what was pasted
+
+
+MANY = 100
+"""So many of what is counted for a sentence; as many or more are "100+"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +135,11 @@ class Facts:
         member: Of an account's connection: the user who was asked about.
         others: Further connections of who was asked about, in other zoom apps.
         pasted: The connection of the e-mail that came with a meeting number.
+        former: That the email which was asked about is theirs no more.
         invitation: The newest one of that user.
         attempt: How the newest connect attempt ended that belongs to them.
-        came_back: How many attempts of others came back from Zoom within a day of it.
+        came_back: How many attempts of others came back from Zoom within a day of it,
+            up to `MANY`.
         gone: They left: why, and how far deleting their data is.
         grant: Kept here, with custody `dashboard`.
         timeline: Of `connection`, newest first.
@@ -160,6 +167,7 @@ class Facts:
     member: AccountMember | None = None
     others: Sequence[Connection] = ()
     pasted: Connection | None = None
+    former: FormerEmail | None = None
     invitation: Invitation | None = None
     attempt: ConnectAttempt | None = None
     came_back: int = 0
@@ -212,7 +220,7 @@ class Facts:
         app = self.app
         return standing(
             self.connection,
-            None if app is None else cause_of(app, self.workspace),
+            self._apps_cause,
             is_retired=app is not None and app.retired_at is not None,
             worker=self.worker,
             now=self.now,
@@ -223,7 +231,15 @@ class Facts:
         """What an admin must fix: of the connection, or of the app heard of."""
         if self.standing is not None:
             return self.standing.cause
-        return None if self.app is None else cause_of(self.app, self.workspace)
+        return self._apps_cause
+
+    @property
+    def _apps_cause(self) -> Cause | None:
+        if self.app is None:
+            return None
+        way = None if self.stands is None else self.stands.to_recall.problem
+        is_gone = way is Problem.GONE_FROM_RECALL
+        return cause_of(self.app, self.workspace, is_gone=is_gone)
 
     @property
     def paused(self) -> Fact | None:
@@ -236,6 +252,14 @@ class Facts:
         if not self.is_meeting or not self.hooks:
             return None
         return self.hooks[0].received_at
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether Recall is known to have the mapping now, and not only once."""
+        row, mapping = self.connection, self.mapping
+        if row is None or mapping is None:
+            return False
+        return meetings.is_listed(mapping, row, now=self.now)
 
     @property
     def granted_at(self) -> datetime | None:
@@ -535,21 +559,23 @@ def listed_at(facts: Facts) -> datetime | None:
     """Return as of when Recall is known to have no more mappings than are stored.
 
     The connection's own list was read then, or since then the workspace's newest
-    mappings. None: its list was never read, or nobody knows when.
+    mappings. None: its list was never read to its end, or nobody knows when.
     """
     if facts.heard is not None:
         return facts.heard.at
     row, workspace = facts.connection, facts.workspace
     seen_at = None if row is None else _past(row.mappings_seen_at, facts)
-    if seen_at is None:
+    is_part = row is not None and row.mappings_trouble == meetings.ONLY_NEWEST
+    if seen_at is None or is_part:
         return None
     read_at = None if workspace is None else _past(workspace.mappings_read_at, facts)
     return max(seen_at, read_at or seen_at)
 
 
 def listed(facts: Facts) -> str:
-    """Name that instant within a sentence."""
-    return moment(listed_at(facts), facts)
+    """Name within a sentence when Recall's list was read that says so."""
+    mapping = facts.mapping
+    return moment(listed_at(facts) if mapping is None else mapping.seen_at, facts)
 
 
 def person(row: Connection) -> str:

@@ -51,7 +51,11 @@ class Act(StrEnum):
     SEE_CONNECTIONS = "see_connections"
     SEE_ATTEMPTS = "see_attempts"
     SEE_ERASURES = "see_erasures"
+    SEE_ENDPOINTS = "see_endpoints"
+    OWN_SERVER = "own_server"
+    SETTINGS = "settings"
     SET_PUBLIC_URL = "set_public_url"
+    SEE_CHANNELS = "see_channels"
     NONE = ""
 
 
@@ -71,6 +75,7 @@ class Problem(StrEnum):
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     NO_ANSWER = "no_answer"
     OWN_SERVER = "own_server"
+    OWN_SERVER_STRANGERS = "own_server_strangers"
     AUTHORIZE_ELSEWHERE = "authorize_elsewhere"
     # of a workspace
     KEY_REFUSED = "key_refused"
@@ -119,12 +124,22 @@ class Problem(StrEnum):
     LOST_ATTEMPTS = "lost_attempts"
     SECRETS_UNSENT = "secrets_unsent"
     DELETION_LATE = "deletion_late"
+    ENDPOINT_PAUSED = "endpoint_paused"
     RESTORED = "restored"
     CLOCK_WRONG = "clock_wrong"
+    PROXY_NOT_TRUSTED = "proxy_not_trusted"
+    AUDIT_BROKEN = "audit_broken"
+    AUDIT_STREAM = "audit_stream"
+    SECRETS_OLD = "secrets_old"
     CALLS_UNVERIFIED = "calls_unverified"
     CALLS_UNSIGNED = "calls_unsigned"
     CALL_REJECTED = "call_rejected"
     PUBLIC_URL = "public_url"
+    REFUSED_MANY = "refused_many"
+    HEALTHY_SHARE = "healthy_share"
+    CHANNEL_FAILS = "channel_fails"
+    DISK_FULL = "disk_full"
+    KEYS_WRONG = "keys_wrong"
     # of a question to Explain
     NOT_UNDERSTOOD = "not_understood"
     NO_NUMBER = "no_number"
@@ -247,6 +262,12 @@ _REMEDIES = {
         next_step="Fix on your token server what the reason says, then press Check "
         "now.",
         act=Act.CHECK,
+    ),
+    Problem.OWN_SERVER_STRANGERS: Remedy(
+        who=Who.ADMIN,
+        next_step="Have your token server answer 404 for a user it doesn't know. It is "
+        "asked again daily, and by Test token server on a connection's page.",
+        act=Act.OWN_SERVER,
     ),
     Problem.AUTHORIZE_ELSEWHERE: Remedy(
         who=Who.USER,
@@ -456,12 +477,38 @@ _REMEDIES = {
         next_step="Open the data deletions: each says what is left to do.",
         act=Act.SEE_ERASURES,
     ),
+    Problem.ENDPOINT_PAUSED: Remedy(
+        who=Who.ADMIN,
+        next_step="Fix your server, then press Resume on the endpoint's page: what "
+        "waits is sent.",
+        act=Act.SEE_ENDPOINTS,
+    ),
     Problem.RESTORED: Remedy(
         who=Who.OPERATOR,
         next_step="Compare the secrets with Zoom, and delete again what was deleted.",
     ),
     Problem.CLOCK_WRONG: Remedy(
         who=Who.OPERATOR, next_step="Set the clock of this server (NTP)."
+    ),
+    Problem.PROXY_NOT_TRUSTED: Remedy(
+        who=Who.OPERATOR,
+        next_step="Set DASHBOARD_TRUSTED_PROXIES to the number of proxies in front, "
+        "and restart.",
+    ),
+    Problem.AUDIT_BROKEN: Remedy(
+        who=Who.OPERATOR,
+        next_step="Run `dashboard audit verify`, and compare the log with a backup "
+        "and the stream.",
+    ),
+    Problem.AUDIT_STREAM: Remedy(
+        who=Who.OPERATOR,
+        next_step="Make the place that DASHBOARD_AUDIT_STREAM names writable again.",
+    ),
+    Problem.SECRETS_OLD: Remedy(
+        who=Who.ADMIN,
+        next_step="Replace them, one after the other. Settings lists them with their "
+        "ages.",
+        act=Act.SETTINGS,
     ),
     Problem.CALLS_UNVERIFIED: Remedy(
         who=Who.ADMIN,
@@ -483,6 +530,31 @@ _REMEDIES = {
         who=Who.OPERATOR,
         next_step="Set DASHBOARD_PUBLIC_URL to a public HTTPS host name.",
         act=Act.SET_PUBLIC_URL,
+    ),
+    Problem.REFUSED_MANY: Remedy(
+        who=Who.ADMIN,
+        next_step="Each rejected request says what to fix. Requests of strangers need "
+        "no action.",
+        act=Act.SEE_REFUSED,
+    ),
+    Problem.HEALTHY_SHARE: Remedy(
+        who=Who.ADMIN,
+        next_step="Open them: each connection says what to fix.",
+        act=Act.SEE_CONNECTIONS,
+    ),
+    Problem.CHANNEL_FAILS: Remedy(
+        who=Who.ADMIN,
+        next_step="Fix what it says, then press Send a test on the channel's page.",
+        act=Act.SEE_CHANNELS,
+    ),
+    Problem.DISK_FULL: Remedy(
+        who=Who.OPERATOR,
+        next_step="Free space there, or lower DASHBOARD_WEBHOOK_RETENTION_DAYS.",
+    ),
+    Problem.KEYS_WRONG: Remedy(
+        who=Who.OPERATOR,
+        next_step="Put the former key back into DASHBOARD_ENCRYPTION_KEYS, behind a "
+        "comma, and restart.",
     ),
     Problem.NOT_UNDERSTOOD: Remedy(
         who=Who.YOU,

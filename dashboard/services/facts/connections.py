@@ -9,21 +9,37 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    or_,
+    true,
+    union_all,
+)
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from dashboard.clock import SKEW
 from dashboard.db.columns import Unindexed
-from dashboard.models.connection import Connection, TokenCause, TokenState
+from dashboard.models.connection import BLOCKED, Connection, TokenCause, TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.facts.acting import Act, Problem, Who, remedy
 from dashboard.services.facts.zoom_apps import key_problem, pair_problem
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
+from dashboard.services.validation import evidence
 
 FRESH = timedelta(days=1)
 """How old a health check may be and still say what is so now."""
@@ -113,6 +129,9 @@ CAUSES = {
 NOT_IN_RECALL = Cause(
     problem=Problem.NOT_IN_RECALL, why_not="the zoom app is not in Recall"
 )
+GONE_FROM_RECALL = Cause(
+    problem=Problem.GONE_FROM_RECALL, why_not="the zoom app was deleted in Recall"
+)
 _OF_APP = {
     each.problem: each
     for each in (
@@ -151,6 +170,9 @@ _WHY_NOT = {
     Shown.UNHEALTHY_IN_RECALL: "Recall reports the credential as unhealthy",
     Shown.UNKNOWN: "it is not known whether the token works",
 }
+REFUSED_BY_ZOOM = "Zoom no longer accepts this authorization"
+"""How the reason of a check begins of which Zoom's own refusal was the answer."""
+
 DELETED_IN_RECALL = "Recall answered 404 for the credential."
 """The evidence of a check that found no credential in Recall; Zoom was not asked."""
 
@@ -228,7 +250,7 @@ class Reader:
     def __init__(self, session: Session, *, now: datetime) -> None:
         # Kept, so that the session need not read one of them again.
         self._apps = apps = _apps(session)
-        self.causes = _causes(apps)
+        self.causes = _causes(apps, evidence.deleted_in_recall(session, now=now))
         self.worker = heartbeats.find(session, now=now)
         self._retired = {app.id for app, _ in apps if app.retired_at is not None}
         self._now = now
@@ -299,19 +321,28 @@ def standing(
     )
 
 
-def cause_of(app: ZoomApp, workspace: Workspace | None) -> Cause | None:
-    """Return what is wrong before any user of an app gets a token. Pure."""
+def cause_of(
+    app: ZoomApp, workspace: Workspace | None, *, is_gone: bool
+) -> Cause | None:
+    """Return what is wrong before any user of an app gets a token. Pure.
+
+    Args:
+        app: Which.
+        workspace: Its own.
+        is_gone: Whether Recall no longer has it (`evidence.deleted_in_recall`).
+    """
     if app.retired_at is not None:
         return None
     if workspace is not None and key_problem(workspace) is Problem.KEY_REFUSED:
         return CAUSES[TokenCause.KEY_REFUSED]
-    found = _OF_APP.get(pair_problem(app))
-    return NOT_IN_RECALL if found is None and app.recall_app_id is None else found
+    if app.recall_app_id is None:
+        return _OF_APP.get(pair_problem(app), NOT_IN_RECALL)
+    return GONE_FROM_RECALL if is_gone else _OF_APP.get(pair_problem(app))
 
 
-def causes(session: Session) -> Mapping[UUID, Cause]:
+def causes(session: Session, *, now: datetime) -> Mapping[UUID, Cause]:
     """Return the same for each zoom app that has such a problem."""
-    return _causes(_apps(session))
+    return _causes(_apps(session), evidence.deleted_in_recall(session, now=now))
 
 
 _Apps = Sequence[tuple[ZoomApp, Workspace | None]]
@@ -324,8 +355,11 @@ def _apps(session: Session) -> _Apps:
     return [(app, workspace) for app, workspace in session.exec(query)]
 
 
-def _causes(apps: _Apps) -> Mapping[UUID, Cause]:
-    found = {app.id: cause_of(app, workspace) for app, workspace in apps}
+def _causes(apps: _Apps, gone: Collection[UUID]) -> Mapping[UUID, Cause]:
+    found = {
+        app.id: cause_of(app, workspace, is_gone=app.id in gone)
+        for app, workspace in apps
+    }
     return {app_id: cause for app_id, cause in found.items() if cause is not None}
 
 
@@ -485,39 +519,53 @@ def counts(
 ) -> dict[tuple[UUID, Shown], int]:
     """Count all connections by zoom app and what they are shown as.
 
-    Read in the order of an index. At any time the tokens of most have ended: of the
-    healthy ones the others are counted, as a range of that index.
+    At any time the tokens of most have ended: of the healthy ones the others are
+    counted, as a range of an index.
 
     Args:
         session: Reading.
         broken: The zoom apps of `causes`.
         now: Aware.
     """
-    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
-    query = select(state, app_id, func.count()).group_by(state, app_id)
-    found = {
-        (one, Shown(its_state)): number
-        for its_state, one, number in session.exec(query)
-    }
-    for (one, shown), number in list(found.items()):
-        if shown is Shown.HEALTHY:
-            current = 0 if one in broken else _count_current(session, one, now)
-            found[one, Shown.HEALTHY] = current
-            found[one, Shown.LAST_SEEN_HEALTHY] = number - current
-    return found
+    found = session.connection().execute(_counts_query(), _fresh(now)).all()
+    counted: dict[tuple[UUID, Shown], int] = {}
+    for app_id, state, number, current in found:
+        if state is TokenState.HEALTHY:
+            healthy = 0 if app_id in broken else current
+            counted[app_id, Shown.HEALTHY] = healthy
+            counted[app_id, Shown.LAST_SEEN_HEALTHY] = number - healthy
+        else:
+            counted[app_id, Shown(state)] = number
+    return counted
 
 
-def _count_current(session: Session, zoom_app_id: UUID, now: datetime) -> int:
+def _fresh(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "after": now - FRESH, "until": now + SKEW}
+
+
+@cache
+def _counts_query() -> Select[UUID, TokenState, int, int]:
+    """Select how many are of each app and token state, and how many checks are current.
+
+    To count ranges of an index takes less than to group what is read along it.
+    """
+    column = col(Connection.token_state)
+    kind = inspect(Connection).columns["token_state"].type
+    each = (literal(one, kind).label("state") for one in TokenState)
+    states = union_all(*map(select_columns, each)).cte("states")
+    of_app = col(Connection.zoom_app_id) == col(ZoomApp.id)
+    number = select_columns(func.count()).where(column == states.c.state, of_app)
     checked, expires = _times(is_along=False)
-    query = select(func.count()).where(
-        col(Connection.token_state) == TokenState.HEALTHY,
-        col(Connection.zoom_app_id) == zoom_app_id,
-        checked > now - FRESH,
-        checked <= now + SKEW,
+    current = number.where(
+        states.c.state == TokenState.HEALTHY,
+        checked > bindparam("after"),
+        checked <= bindparam("until"),
     )
-    live = query.where(expires > now).scalar_subquery()
-    endless = query.where(expires.is_(None)).scalar_subquery()
-    return int(session.exec(select(live + endless)).one())
+    live = current.where(expires > bindparam("now")).scalar_subquery()
+    endless = current.where(expires.is_(None)).scalar_subquery()
+    return select_columns(
+        col(ZoomApp.id), states.c.state, number.scalar_subquery(), live + endless
+    ).join(states, true())
 
 
 def _is_of(broken: Collection[UUID]) -> ColumnElement[bool]:
@@ -546,6 +594,11 @@ def _times(*, is_along: bool) -> tuple[Any, Any]:
         col(Connection.token_expires_at),
     )
     return (Unindexed(checked), Unindexed(expires)) if is_along else (checked, expires)
+
+
+def is_refused_by_zoom(row: Connection) -> bool:
+    """Whether Zoom itself was seen to accept the authorization no more."""
+    return row.token_reason.startswith(REFUSED_BY_ZOOM)
 
 
 def is_deleted_in_recall(row: Connection) -> bool:
@@ -578,8 +631,7 @@ def acted_on_by(
         is_along: Whether it is read along an index of another order.
     """
     column = col(Connection.token_state)
-    # Few connections need a host, and no index has them: scan the rows.
-    state: Any = Unindexed(column) if is_along or who is Who.HOST else column
+    state: Any = Unindexed(column) if is_along else column
     of_app = {
         each: [app for app, its in broken.items() if remedy(its.problem).who is each]
         for each in Who
@@ -591,22 +643,27 @@ def acted_on_by(
     is_users_own = and_(~is_apps, ~is_found)
     is_unhealthy = state == TokenState.UNHEALTHY_IN_RECALL
     is_not_the_app = Unindexed(cause) == TokenCause.NOT_THE_APP
+    block = col(Connection.recording_block)
     is_users = state.in_([TokenState.RECONNECT_NEEDED, TokenState.MISSING_SCOPES])
-    is_blocked = col(Connection.recording_block) != ""
+    is_blocked = block != ""
+    # As the index of such hosts has it.
+    is_hosts: Any = is_blocked if is_along else literal_column(BLOCKED)
     is_free = and_(~is_blocked, ~is_users, ~is_unhealthy)
     is_stuck = _is_stuck(state == TokenState.HEALTHY, waits_since, is_along=is_along)
     by_state = {
         Who.USER: or_(is_users, and_(is_unhealthy, is_not_the_app)),
         Who.YOU: and_(is_unhealthy, ~is_not_the_app),
-        Who.HOST: and_(is_blocked, ~is_users, ~is_unhealthy),
+        Who.HOST: and_(is_hosts, ~is_users, ~is_unhealthy),
         Who.NOBODY: and_(is_free, ~is_stuck),
-        Who.ADMIN: false(),
         Who.OPERATOR: and_(is_free, is_stuck),
     }
-    found = [and_(is_users_own, by_state[who]), _is_of(of_app[who])]
+    # No part that is always false: with one SQLite uses no index for the others.
+    found = [and_(is_users_own, by_state[who])] if who in by_state else []
+    if of_app[who]:
+        found.append(_is_of(of_app[who]))
     if own:
         found.append(and_(~is_apps, is_unknown, Unindexed(cause).in_(own)))
-    return or_(*found)
+    return or_(false(), *found)
 
 
 def _is_stuck(

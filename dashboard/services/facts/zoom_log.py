@@ -30,10 +30,16 @@ _DAY = timedelta(days=1)
 _TRIES_ON = "Zoom tries again, for 85 minutes."
 _RETRIED_FOR = timedelta(minutes=90)
 _NO_ANSWER = {
-    -1: "gave no answer within 3 s",
-    -2: "refused the connection",
-    -4: "gave no answer within 3 s",
-    -13: "could not be looked up in DNS",
+    1: "gave no answer within 3 s",
+    2: "refused the connection",
+    4: "gave no answer within 3 s",
+    6: "has an address that Zoom doesn't call",
+    7: "broke off the connection",
+    9: "has a certificate that Zoom doesn't accept",
+    11: "has a certificate of another host",
+    12: "failed Zoom's check of TLS",
+    13: "could not be looked up in DNS",
+    16: "was called too often, by Zoom's count",
 }
 
 

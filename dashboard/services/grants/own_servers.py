@@ -3,7 +3,8 @@
 The customer has tokens already and answers Recall at an address of its own, one for
 each user (docs/contracts/recall.md 5, checked 2026-11-30): the bare token, within 5 s,
 at least 120 s left. We register the address at Recall after a test from here, and use
-the same address for each health check; a token is used once and forgotten.
+the same address for each health check; a token is used once and forgotten. Once a day
+the server is asked for a user that doesn't exist, too.
 """
 
 import json
@@ -15,12 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, func, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, or_, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.clients import public_url
 from dashboard.clients.public_url import NoAnswer, PublicUrlAnswer
@@ -28,6 +32,7 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.db import Database
+from dashboard.db.statements import rows_changed
 from dashboard.errors import (
     ConflictError,
     InvalidInputError,
@@ -37,13 +42,15 @@ from dashboard.errors import (
 from dashboard.models.connection import Connection
 from dashboard.models.own_server import OwnCallback, OwnServer
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services import audit, urls
+from dashboard.services import audit, former_emails, urls
 from dashboard.services.audit import Actor
+from dashboard.services.former_emails import Change
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import clear
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, hosts
 from dashboard.settings import Settings, public_url_trouble
+from dashboard.threads import WorkerThreads
 from dashboard.vault import Vault
 
 USER = "{user}"
@@ -63,6 +70,13 @@ _NOBODY = "nobody-"
 _NO_URL = "This is not a URL: it begins with https:// and a host."
 _NOT_CHECKED = "Registered at Recall; not checked yet."
 _TESTED = "Your token server answered a test."
+
+
+STRANGERS_EVERY = timedelta(hours=24)
+"""How often the server is asked for a user that doesn't exist."""
+
+_LOOKED_EVERY = timedelta(minutes=1)
+_AT_ONCE = 2
 
 
 class Trouble(StrEnum):
@@ -91,6 +105,7 @@ class Trouble(StrEnum):
         return _SENTENCES[self]
 
 
+_ABOUT_STRANGERS = {Trouble.OPEN, Trouble.UNKNOWN_USERS}
 _SENTENCES = {
     Trouble.NONE: "answered with a token that works",
     Trouble.SLOW: "did not answer within 5 s, and Recall waits no longer",
@@ -191,6 +206,16 @@ def words(row: OwnCallback) -> str:
     return f"{_SERVICE} {trouble.sentence.format(status=status)}."
 
 
+def about_strangers(row: OwnServer) -> str:
+    """Return what the server answered for a user that doesn't exist, as a sentence.
+
+    "" while that is as it must be, or was not tested.
+    """
+    if not row.strangers_problem:
+        return ""
+    return f"{_SERVICE} {Trouble(row.strangers_problem).sentence}."
+
+
 def save_url(
     runtime: Runtime, zoom_app_id: UUID, typed: SecretStr, *, actor: Actor
 ) -> None:
@@ -220,6 +245,7 @@ def save_url(
         )
         row.host = (urlsplit(url.get_secret_value()).hostname or "")[:255]
         row.set_at, row.set_by = now, actor.name
+        row.strangers_tested_at, row.strangers_problem = None, ""
         session.add(row)
         subject = f"{apps.full_name(app)}: {row.host}"
         audit.record(session, actor, "own_server.saved", subject=subject, now=now)
@@ -331,12 +357,9 @@ def test(runtime: Runtime, app: ZoomApp, template: SecretStr, url: SecretStr) ->
         if error.own_status in _NOT_WORKING and error.code == "124":
             return _troubled(Trouble.REFUSED, tested.took_ms, tested.status)
         profile = None  # an outage, or a scope that is missing: the check says so
-    stranger = _filled(template, f"{_NOBODY}{uuid.uuid4().hex[:12]}")
-    answer = _call(runtime.settings, stranger)
-    if answer.status == HTTPStatus.OK:
-        return _troubled(Trouble.OPEN, tested.took_ms, answer.status)
-    if not HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _troubled(Trouble.UNKNOWN_USERS, tested.took_ms, answer.status)
+    trouble = _about_strangers(runtime.settings, template)
+    if trouble is not Trouble.NONE:
+        return _troubled(trouble, tested.took_ms, tested.status)
     return Tested(
         trouble=Trouble.NONE,
         took_ms=tested.took_ms,
@@ -344,6 +367,19 @@ def test(runtime: Runtime, app: ZoomApp, template: SecretStr, url: SecretStr) ->
         token=tested.token,
         profile=profile,
     )
+
+
+def _about_strangers(settings: Settings, template: SecretStr) -> Trouble:
+    """Ask for a user that doesn't exist: only a 4xx is right."""
+    answer = _call(settings, _filled(template, f"{_NOBODY}{uuid.uuid4().hex[:12]}"))
+    if answer.no_answer is not None:
+        return _NO_ANSWER.get(answer.no_answer, Trouble.NO_ANSWER)
+    if answer.status == HTTPStatus.OK:
+        return Trouble.OPEN
+    is_refused = (
+        HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    return Trouble.NONE if is_refused else Trouble.UNKNOWN_USERS
 
 
 def fetch(settings: Settings, app: ZoomApp, url: SecretStr, *, now: datetime) -> Tested:
@@ -482,6 +518,7 @@ def _stored(  # noqa: PLR0913 - the facts of one user
         if app.kind is Kind.USER_LEVEL:
             row.zoom_user_id = user_id or row.zoom_user_id
         row.zoom_account_id = account_id or row.zoom_account_id
+        former = row.email
         if profile is not None:
             row.display_name = profile.display_name or row.display_name
             row.email = profile.email or row.email
@@ -489,6 +526,8 @@ def _stored(  # noqa: PLR0913 - the facts of one user
         row.claim += 1
         session.add(row)
         session.flush()
+        change = Change(former=former, current=row.email)
+        former_emails.keep(session, row.id, [change], at=now)
         held = session.get(OwnCallback, row.id) or OwnCallback(
             connection_id=row.id, url=b"", user=""
         )
@@ -576,7 +615,85 @@ def test_again(runtime: Runtime, connection_id: UUID) -> Tested:
     tested = test(runtime, app, template, url)
     now = runtime.clock.now()
     _store_test(runtime.database, connection_id, tested, now=now)
+    is_about_strangers = tested.trouble in _ABOUT_STRANGERS
+    if is_about_strangers or tested.trouble is Trouble.NONE:
+        _store_strangers(runtime.database, app.id, tested.trouble, now=now)
     return tested
+
+
+class DailyTests:
+    """The worker's chore: asks each app's server for a user that doesn't exist.
+
+    Once a day for each, in threads of its own; each is claimed by its time.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._threads = WorkerThreads[UUID]("own server", at_once=_AT_ONCE)
+        self._ran_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """Begin the tests that are due; return how many; commits."""
+        now, database = self._runtime.clock.now(), self._runtime.database
+        if self._ran_at is not None and abs(now - self._ran_at) < _LOOKED_EVERY:
+            return 0
+        self._ran_at = now
+        with database.reading() as session:
+            due = session.exec(_due(now).limit(self._threads.room)).all()
+        begun = 0
+        for app_id in due:
+            with database.writing() as session:
+                is_it = col(OwnServer.zoom_app_id) == app_id
+                claim = update(OwnServer).where(is_it, _is_old(now))
+                claimed = session.exec(claim.values(strangers_tested_at=now))
+            if rows_changed(claimed):
+                self._threads.begin(app_id, partial(self._test, app_id))
+                begun += 1
+        return begun
+
+    def wait(self, patience_s: float) -> None:
+        """Return when what was begun has ended, or after so many seconds."""
+        self._threads.wait(patience_s)
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._threads.close()
+
+    def _test(self, app_id: UUID) -> None:
+        runtime = self._runtime
+        with runtime.database.reading() as session:
+            template = _template(session, runtime.vault, apps.get(session, app_id))
+        trouble = _about_strangers(runtime.settings, template)
+        _store_strangers(runtime.database, app_id, trouble, now=runtime.clock.now())
+
+
+def _due(now: datetime) -> SelectOfScalar[UUID]:
+    return (
+        select(OwnServer.zoom_app_id)
+        .join(ZoomApp, col(ZoomApp.id) == col(OwnServer.zoom_app_id))
+        .where(
+            col(ZoomApp.token_custody) == TokenCustody.OWN_SERVER,
+            col(ZoomApp.retired_at).is_(None),
+            _is_old(now),
+        )
+        .order_by(col(OwnServer.strangers_tested_at), col(OwnServer.zoom_app_id))
+    )
+
+
+def _is_old(now: datetime) -> ColumnElement[bool]:
+    tested_at = col(OwnServer.strangers_tested_at)
+    return or_(tested_at.is_(None), tested_at <= now - STRANGERS_EVERY)
+
+
+def _store_strangers(
+    database: Database, zoom_app_id: UUID, trouble: Trouble, *, now: datetime
+) -> None:
+    """Store what the server answered for a user that doesn't exist; commits."""
+    with database.writing() as session:
+        row = session.get(OwnServer, zoom_app_id)
+        if row is not None:
+            row.strangers_tested_at, row.strangers_problem = now, trouble.value
+            session.add(row)
 
 
 def _url_of(session: Session, vault: Vault, connection_id: UUID) -> SecretStr:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotYetError
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -59,6 +60,14 @@ _AT_LEAST_S = 30
 _UNUSABLE = {"invalid_grant", "invalid_client", *REFUSALS_OF_THE_APP}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveToken:
+    """An access token, and when it ends."""
+
+    token: SecretStr
+    expires_at: datetime
+
+
 def live_token(
     runtime: Runtime,
     connection_id: UUID,
@@ -66,6 +75,19 @@ def live_token(
     at_least_s: int = AT_LEAST_S,
     wait_s: float = WAIT_S,
 ) -> SecretStr:
+    """Return the token of `live_grant`, which it is like in all else."""
+    return live_grant(
+        runtime, connection_id, at_least_s=at_least_s, wait_s=wait_s
+    ).token
+
+
+def live_grant(
+    runtime: Runtime,
+    connection_id: UUID,
+    *,
+    at_least_s: int = AT_LEAST_S,
+    wait_s: float = WAIT_S,
+) -> LiveToken:
     """Return an access token with time left; refreshes it, or waits for the refresh.
 
     Args:
@@ -91,7 +113,8 @@ def live_token(
             raise GrantLostError(_LOST)
         is_fresh = row.version != first_version and row.expires_at > now
         if is_fresh or row.expires_at >= now + timedelta(seconds=at_least_s):
-            return grants.access_token(runtime.vault, row)
+            token = grants.access_token(runtime.vault, row)
+            return LiveToken(token=token, expires_at=row.expires_at)
         left_s = ends - time.monotonic()
         if left_s <= 0:
             raise _not_yet(row, now)

@@ -8,7 +8,7 @@ docs/contracts/recall.md 5 and 6, docs/contracts/zoom.md 4.2; checked 2026-11-25
 import math
 import re
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -22,7 +22,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from dashboard.clients.http.error_words import SCOPES_MISSING
 from dashboard.clients.zoom.api import ZoomApi
@@ -39,6 +39,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.audit import Actor, tallies
 from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.unknown_callers import UnknownCallers
 from dashboard.services.recall import callback_signatures
@@ -68,6 +69,8 @@ _log = structlog.get_logger(__name__)
 
 
 _EVERY = timedelta(minutes=1)
+_RECALL = Actor(name="Recall")
+_DISCONNECTED = "connections deleted since"
 _CALM_S = 60.0
 _MOST_KEPT = 10_000
 
@@ -455,6 +458,7 @@ class UsageRecorder:
                         .where(col(HeldGrant.connection_id) == connection_id)
                         .values(usage.changes())
                     )
+                _audit(session, taken)
             self._waiting.end()
         except StorageError as error:
             with self._mutex:
@@ -464,6 +468,32 @@ class UsageRecorder:
                 self._write_later()
             if not error.is_logged:
                 self._waiting.record(reason=error.reason)
+
+
+def _audit(session: Session, taken: Mapping[UUID, Usage]) -> None:
+    """Count the tokens of each zoom app for the audit log; the caller commits."""
+    served = {key: usage for key, usage in taken.items() if usage.served}
+    if not served:
+        return
+    query = select(Connection.id, ZoomApp.name, ZoomApp.environment).join(
+        ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id)
+    )
+    found = session.exec(query.where(col(Connection.id).in_(list(served))))
+    names = {key: f"{name} ({kind})" for key, name, kind in found}
+    counted: Counter[tuple[str, datetime]] = Counter()
+    for key, usage in served.items():
+        if usage.served_at is not None:
+            hour_at = usage.served_at.replace(minute=0, second=0, microsecond=0)
+            counted[names.get(key, _DISCONNECTED), hour_at] += usage.served
+    for (name, hour_at), times in sorted(counted.items()):
+        tallies.add_to_hour(
+            session,
+            _RECALL,
+            "token.served",
+            subject=f"{name}, {hour_at:%Y-%m-%d %H:%M} UTC",
+            at=hour_at,
+            times=times,
+        )
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:

@@ -12,10 +12,17 @@ from dashboard.models.worker import HostEvent
 
 _CLOCK, _RESTORE = "clock", "restore"
 SHOWN_FOR = timedelta(days=1)
+_SAME_TIME = timedelta(minutes=1)
 
 
 def record_jump(session: Session, *, seconds: float, now: datetime) -> None:
-    """Store that the clock was set, by so much; the caller commits."""
+    """Store that the clock was set, by so much; the caller commits.
+
+    Each process of a host notices it: what one of them stored a moment ago stays one.
+    """
+    near = [each for each in jumps(session, now=now) if now - each.at < _SAME_TIME]
+    if any(abs(each.seconds - seconds) < SKEW.total_seconds() for each in near):
+        return
     session.add(HostEvent(id=new_id(now), kind=_CLOCK, at=now, seconds=seconds))
 
 
@@ -36,6 +43,13 @@ def jumps(session: Session, *, now: datetime) -> Sequence[HostEvent]:
         col(HostEvent.kind) == _CLOCK, at > now - SHOWN_FOR, at <= now + SKEW
     )
     return session.exec(query.order_by(at.desc())).all()
+
+
+def last_jump(session: Session, *, now: datetime) -> datetime | None:
+    """Return when the clock was set last: what came before is of another clock."""
+    at = col(HostEvent.at)
+    query = select(func.max(at)).where(col(HostEvent.kind) == _CLOCK, at <= now)
+    return session.exec(query).one()
 
 
 def last_restore(session: Session) -> HostEvent | None:

@@ -2,9 +2,9 @@
 
 Links are made only if every line is correct.
 
-Columns `email` and `user_ref`, in any order under a line that names them, or in that
-order without one. Comma, semicolon or tab part them. Or addresses as a mail program
-writes them: `Name <address>; Name <address>`.
+Columns `email`, `user_ref` and `tags`, in any order under a line that names them, or in
+that order without one. Tags have blanks between them. Comma, semicolon or tab part the
+columns. Or addresses as a mail program writes them: `Name <address>; Name <address>`.
 """
 
 import codecs
@@ -14,17 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from dashboard.db.columns import is_storable
 from dashboard.errors import InvalidInputError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import urls
+from dashboard.services.invitations import references
 from dashboard.services.invitations.invitations import Made, Wanted
 from dashboard.services.staff.accounts import normal_email
 
-COLUMNS = ("email", "user_ref", "link", "expires_at")
+COLUMNS = ("email", "user_ref", "tags", "link", "expires_at")
 MOST = 2000
 MOST_ERRORS = 20
-LONGEST_REF = 200
 
 # Without blanks and marks.
 _EMAIL = {
@@ -32,7 +31,8 @@ _EMAIL = {
     *("primaryemail", "workemail", "emailadresse", "emailrequired", "mailaddress"),
     *("emailaddressrequired", "userprincipalname", "upn"),
 }
-_REF = {"userref", "userid", "id", "ref"}
+_REF = {"userref", "userid", "id", "ref", "reference"}
+_TAGS = {"tags", "tag", "labels"}
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 _SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _BRACKETED = re.compile(r"<([^<>]{1,320})>")
@@ -66,21 +66,21 @@ class ParsedList:
     errors: Sequence[LineError] = field(default_factory=list)
 
 
-def one(email: str, user_ref: str) -> Wanted:
-    """Return the person to invite, from two typed fields.
+def one(email: str, user_ref: str, tags: str = "", return_url: str = "") -> Wanted:
+    """Return the person to invite, from typed fields; `make` checks the way back.
 
     Raises:
         InvalidInputError: Both are empty, or one cannot be taken; it names the field.
     """
-    user_ref = user_ref.strip()
+    user_ref = references.read_reference(user_ref)
     if not email.strip() and not user_ref:
         raise InvalidInputError("Enter an email or your user ID.", field="email")
-    if len(user_ref) > LONGEST_REF or not is_storable(user_ref):
-        raise InvalidInputError(
-            f"Your user ID can have at most {LONGEST_REF} characters.",
-            field="user_ref",
-        )
-    return Wanted(email=normal_email(email) if email.strip() else "", user_ref=user_ref)
+    return Wanted(
+        email=normal_email(email) if email.strip() else "",
+        user_ref=user_ref,
+        tags=references.read_tags(tags),
+        return_url=return_url,
+    )
 
 
 def decode(raw: bytes, *, errors: str = "replace") -> str:
@@ -113,9 +113,9 @@ def parse(text: str) -> ParsedList:
     if len(lines) > MOST:
         said = f"A list can have at most {MOST:,} people. Split it."
         return ParsedList(errors=[LineError(line=lines[-1][0], sentence=said)])
-    for line, email, user_ref in lines:
+    for line, *cells in lines:
         try:
-            person = one(email, user_ref)
+            person = one(*cells)
         except InvalidInputError as error:
             errors.append(LineError(line=line, sentence=str(error)))
             continue
@@ -131,7 +131,7 @@ def parse(text: str) -> ParsedList:
 
 
 def link_rows(
-    made: Sequence[Made], app: ZoomApp, *, public_url: str
+    made: Sequence[Made], app: ZoomApp, *, hosted_url: str
 ) -> Sequence[dict[str, str]]:
     """Return links just made as the rows of a table: the only time they are known.
 
@@ -141,15 +141,16 @@ def link_rows(
         {
             "email": one.invitation.email,
             "user_ref": one.invitation.user_ref,
-            "link": urls.invitation_url(public_url, app.slug, one.secret),
+            "tags": one.invitation.tags,
+            "link": urls.invitation_url(hosted_url, app.slug, one.secret),
             "expires_at": f"{one.invitation.expires_at:%Y-%m-%dT%H:%M:%SZ}",
         }
         for one in made
     ]
 
 
-def _lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, email and user ID of each line that is not empty."""
+def _lines(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield line number, email, user ID and tags of each line that is not empty."""
     lines = text.lstrip("\ufeff").splitlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
@@ -160,7 +161,7 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
         yield from _addresses(lines)
         return
     reader = csv.reader(lines, delimiter=delimiter)
-    at_email, at_ref, is_first = 0, 1, True
+    at_email, at_ref, at_tags, is_first = 0, 1, 2, True
     for cells in reader:
         row = [cell.strip() for cell in cells]
         if not any(row):
@@ -169,8 +170,11 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
         if is_first and (_EMAIL | _REF).intersection(names):
             at_email = _place(names, _EMAIL)
             at_ref = _place(names, _REF)
+            at_tags = _place(names, _TAGS)
         else:
-            yield reader.line_num, _cell(row, at_email), _cell(row, at_ref)
+            places = (at_email, at_ref, at_tags)
+            email, ref, tags = (_cell(row, at) for at in places)
+            yield reader.line_num, email, ref, tags
         is_first = False
 
 
@@ -181,7 +185,7 @@ def _is_one_line_of_addresses(lines: Sequence[str], first: str) -> bool:
     return is_alone and len(cells) > 1 and all("@" in cell for cell in cells)
 
 
-def _addresses(lines: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+def _addresses(lines: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
     """Yield the addresses of `Name <address>; Name <address>`; names are left out.
 
     A name may hold a comma. What is no address and no name of one is yielded too, to
@@ -192,14 +196,14 @@ def _addresses(lines: Sequence[str]) -> Iterator[tuple[int, str, str]]:
         for part in re.split(r"[;,]", line):
             bracketed = _BRACKETED.findall(part)
             if bracketed:
-                yield from ((number, address, "") for address in bracketed)
+                yield from ((number, address, "", "") for address in bracketed)
                 before = ""
             elif "@" in part:
-                yield number, part.strip().strip("<>\"'"), ""
+                yield number, part.strip().strip("<>\"'"), "", ""
             elif part.strip():
                 before = part.strip()
         if before:
-            yield number, before, ""
+            yield number, before, "", ""
 
 
 def _place(names: list[str], known: set[str]) -> int:

@@ -9,9 +9,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from sqlalchemy import Column, inspect
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, delete, select, update
 
 from dashboard.clock import Clock
@@ -22,9 +25,10 @@ from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services import audit
+from dashboard.services import audit, events, paging
 from dashboard.services.audit import Actor
-from dashboard.services.paging import Page, page_by_time
+from dashboard.services.invitations import references
+from dashboard.services.paging import PAGE, Order, Page, page_by_time
 
 _RETIRED = "{} is retired and no longer accepts new connections."
 
@@ -47,6 +51,12 @@ _FOLLOWS = {
     AttemptOutcome.WRONG_ACCOUNT: InvitationState.WRONG_ACCOUNT,
 }
 
+_SAID: dict[InvitationState, type[events.InvitationEvent]] = {
+    InvitationState.DONE: events.InvitationCompleted,
+    InvitationState.DECLINED: events.InvitationDeclined,
+}
+_EXPIRED_AT_ONCE = 500
+
 STATE_WORDS = {
     InvitationState.MADE: ("waiting", "Not used yet"),
     InvitationState.OPENED: ("waiting", "Started"),
@@ -66,10 +76,14 @@ class Wanted:
     Attributes:
         email: Binds the link to the Zoom account with this email; "" binds it to none.
         user_ref: Your own id of the user.
+        tags: Your own words, space separated.
+        return_url: Where the button back leads; `make` checks that it may.
     """
 
     email: str = ""
     user_ref: str = ""
+    tags: str = ""
+    return_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +104,7 @@ class Filters:
 
     state: InvitationState | None = None
     zoom_app_id: UUID | None = None
+    reference: str = ""
 
 
 def find(session: Session, app: ZoomApp, secret: str) -> Invitation:
@@ -146,7 +161,7 @@ def opened(session: Session, invitation_id: UUID, *, now: datetime) -> None:
 
     To fetch it proves nothing: mail scanners do that as well.
     """
-    session.exec(
+    first = session.exec(
         update(Invitation)
         .where(
             col(Invitation.id) == invitation_id,
@@ -154,6 +169,9 @@ def opened(session: Session, invitation_id: UUID, *, now: datetime) -> None:
         )
         .values(state=InvitationState.OPENED, opened_at=now)
     )
+    invitation = session.get(Invitation, invitation_id)
+    if rows_changed(first) and invitation is not None:
+        _say(session, invitation, events.InvitationOpened, now=now)
 
 
 def revoke(
@@ -217,6 +235,25 @@ def follow(
         if connection is not None:  # what it was used by is who may finish it twice
             invitation.zoom_user_id = connection.zoom_user_id
     session.add(invitation)
+    kind = _SAID.get(state)
+    if kind is not None:
+        _say(session, invitation, kind, now=now)
+
+
+def _say(
+    session: Session,
+    invitation: Invitation,
+    kind: type[events.InvitationEvent],
+    *,
+    now: datetime,
+) -> None:
+    """Record an event about a link, in the same transaction."""
+    said = kind(
+        invitation_id=invitation.id,
+        zoom_app_id=invitation.zoom_app_id,
+        connection_id=invitation.connection_id,
+    )
+    events.record(session, said, at=now, references=events.references_of(invitation))
 
 
 def forget(session: Session, connection: Connection) -> None:
@@ -229,25 +266,52 @@ def forget(session: Session, connection: Connection) -> None:
     )
 
 
-def page(session: Session, filters: Filters, *, cursor: str | None) -> Page[Invitation]:
+def page(
+    session: Session, filters: Filters, *, cursor: str | None, limit: int = PAGE
+) -> Page[Invitation]:
     """Return links, newest first; those of one state by when they end."""
+    if filters.reference:
+        return _page_of_reference(session, filters, cursor=cursor, limit=limit)
     return page_by_time(
         session,
         Invitation,
         state=None if filters.state is None else ("state", filters.state),
         zoom_app_id=filters.zoom_app_id,
         cursor=cursor,
+        limit=limit,
     )
+
+
+def _page_of_reference(
+    session: Session, filters: Filters, *, cursor: str | None, limit: int
+) -> Page[Invitation]:
+    """Return the links of one user of yours, few of them, newest first."""
+    query = select(Invitation).where(col(Invitation.user_ref) == filters.reference)
+    if filters.zoom_app_id is not None:
+        query = query.where(col(Invitation.zoom_app_id) == filters.zoom_app_id)
+    if filters.state is not None:
+        query = query.where(col(Invitation.state) == filters.state)
+    columns: ColumnCollection[str, Column[Any]] = inspect(Invitation).columns
+    order = Order(
+        name="reference",
+        columns=[columns["created_at"], columns["id"]],
+        is_along=False,
+    )
+    return paging.page(session, query, order, cursor=cursor, limit=limit)
 
 
 def expire(session: Session, *, now: datetime) -> int:
     """Note those that ran out; return how many. The caller commits."""
-    done = session.exec(
-        update(Invitation)
-        .where(col(Invitation.state).in_(USABLE), col(Invitation.expires_at) <= now)
-        .values(state=InvitationState.EXPIRED, ended_at=now)
+    query = select(Invitation).where(
+        col(Invitation.state).in_(USABLE), col(Invitation.expires_at) <= now
     )
-    return rows_changed(done)
+    locked = query.with_for_update(skip_locked=True).limit(_EXPIRED_AT_ONCE)
+    rows = session.exec(locked).all()
+    for row in rows:
+        row.state, row.ended_at = InvitationState.EXPIRED, now
+        session.add(row)
+        _say(session, row, events.InvitationExpired, now=now)
+    return len(rows)
 
 
 def note_expired(database: Database, clock: Clock) -> int:
@@ -302,9 +366,12 @@ def make(  # noqa: PLR0913 - the facts of one link, all named
 
     Raises:
         ConflictError: The zoom app is retired, or the form was sent before.
-        InvalidInputError: `days` is out of range.
+        InvalidInputError: `days` is out of range, or a way back is not allowed.
     """
     _require_open(app)
+    for one in wanted:
+        references.read_tags(one.tags)
+        references.read_return_url(one.return_url, origins=app.return_origins.split())
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInputError(
             f"A link is valid for 1 to {LONGEST_DAYS} days.", field="expires_days"
@@ -349,6 +416,7 @@ def reconnect_link(
     session: Session,
     connection: Connection,
     *,
+    return_url: str | None = None,
     actor: Actor,
     now: datetime,
 ) -> Made:
@@ -356,11 +424,22 @@ def reconnect_link(
 
     Those made before and not used are revoked.
 
+    Args:
+        session: Writing.
+        connection: Which.
+        return_url: Where the button back leads; None: where the connection's did.
+        actor: Who makes it.
+        now: Aware.
+
     Raises:
         ConflictError: The zoom app is retired, or its users connect elsewhere.
+        InvalidInputError: The way back is not allowed.
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
     _require_open(app)
+    if return_url is not None:
+        origins = app.return_origins.split()
+        return_url = references.read_return_url(return_url, origins=origins)
     older = select(Invitation).where(
         col(Invitation.connection_id) == connection.id,
         col(Invitation.state).in_(USABLE),
@@ -370,7 +449,13 @@ def reconnect_link(
         session.add(one)
     made = _new(
         app,
-        Wanted(email=connection.email),
+        Wanted(
+            email=connection.email,
+            # One that a plain link brought stays what it is: not verified.
+            user_ref=connection.reference if connection.is_reference_verified else "",
+            tags=connection.tags,
+            return_url=connection.return_url if return_url is None else return_url,
+        ),
         invitation_id=uuid4(),
         actor=actor,
         now=now,
@@ -486,6 +571,8 @@ def _new(  # noqa: PLR0913 - the facts of one link, all named
         zoom_app_id=app.id,
         token_hash=hashed(secret),
         user_ref=wanted.user_ref,
+        tags=references.read_tags(wanted.tags),
+        return_url=wanted.return_url.strip(),
         email=wanted.email,
         made_by=actor.name,
         created_at=now,

@@ -60,6 +60,16 @@ def zoom_app_of(topic: str) -> UUID | None:
     return UUID(found["zoom_app"]) if found and found["zoom_app"] else None
 
 
+def about(topic: str) -> list[tuple[str, UUID | int]]:
+    """Return what kind of thing a topic is about, and its ID; nothing of a list."""
+    found = _parse(topic)
+    return [
+        (kind, int(text) if kind in ("webhook", "resend") else UUID(text))
+        for kind, text in (found.groupdict().items() if found else ())
+        if text
+    ]
+
+
 def stamp(session: Session, database: Database) -> str:
     """Return a text that differs after anybody's commit; costs microseconds.
 

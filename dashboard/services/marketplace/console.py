@@ -108,8 +108,8 @@ def gather(
         routing=app.routing,
         custody=app.token_custody,
         client_id=app.client_id,
-        redirect_url=urls.redirect_url(public_url),
-        connect_url=urls.connect_url(public_url, app.slug),
+        redirect_url=urls.redirect_url(settings.hosted_url or public_url),
+        connect_url=urls.connect_url(settings.hosted_url or public_url, app.slug),
         webhook_url=_webhook_url(session, app, settings, public_url),
         twin_webhook_url=twin_url or None,
     )

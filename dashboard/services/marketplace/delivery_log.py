@@ -1,20 +1,24 @@
-"""Zoom's own log of its deliveries to an app: read when asked, failures are stored.
+"""Zoom's own log of its deliveries to an app; failures are stored.
 
 Only failed tries to the app's own URLs are kept, without anything of their bodies.
-Zoom's answer may take as long as it likes: nothing that Zoom posts waits for it.
+Zoom's answer may take as long as it likes: nothing that Zoom posts waits for it. Read
+when asked, and by the worker, once an hour, while a validation is not proven
+(docs/decisions/0020-zooms-log-is-read-with-the-apps-own-token.md).
 """
 
 import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, and_, col, or_, select, update
 
 from dashboard.clients.http.error_bodies import is_page
 from dashboard.clients.zoom.marketplace import Log, LoggedDelivery, ZoomMarketplace
@@ -23,7 +27,7 @@ from dashboard.db.statements import insert, rows_changed
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.delivery_log import DeliveryLog, FailedDelivery
 from dashboard.models.ids import new_id
-from dashboard.models.zoom_app import Environment, ZoomApp, ZoomCloud
+from dashboard.models.zoom_app import Environment, Routing, ZoomApp, ZoomCloud
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.facts import zoom_log
@@ -32,10 +36,20 @@ from dashboard.services.marketplace import console, own_token
 from dashboard.services.receiver import events
 from dashboard.services.receiver.requests import PHRASES
 from dashboard.services.runtime import Runtime
+from dashboard.services.validation import evidence
+from dashboard.services.validation import states as validation
 from dashboard.services.zoom_apps import apps, hosts
+from dashboard.threads import WorkerThreads
 
 SHOWN = 50
 """Failed tries on the page."""
+
+AUTOMATIC_EVERY = timedelta(hours=1)
+"""How often the worker reads the log of one app at most."""
+
+_LOOKED_EVERY = timedelta(minutes=1)
+_LOOKED_AT = 500
+_AT_ONCE = 2
 
 _DAYS = timedelta(days=1)
 """Read back from now: Zoom's retries end within 90 minutes."""
@@ -46,7 +60,9 @@ _ASKING_LASTS = timedelta(minutes=2)
 _AHEAD = timedelta(minutes=5)
 _OK = range(200, 300)
 _ID = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)
-_IN_ADDRESS = re.compile(r"/apps/([A-Za-z0-9_-]{4,64})(?![A-Za-z0-9_-])", re.ASCII)
+_IN_ADDRESS = re.compile(
+    r"/app(?:s|lications)/([A-Za-z0-9_-]{4,64})(?![A-Za-z0-9_-])", re.ASCII
+)
 _SCOPE_MISSING = "4711"
 
 
@@ -147,7 +163,7 @@ def _app_id(typed: str) -> str | None:
     if text and not _ID.fullmatch(text):
         raise InvalidInputError(
             "This is no app ID of Zoom's. Paste the address of the app's page in "
-            "Zoom's Marketplace, or the part after /apps/. Nothing was saved.",
+            "Zoom's Marketplace, or the part after /applications/. Nothing was saved.",
             field="app_id",
         )
     return text or None
@@ -175,10 +191,15 @@ class Job:
     name: str
 
 
-def read(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> State:
+def read(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor | None) -> State:
     """Read the last day of Zoom's log and store what failed; commits.
 
     What was stored before stays whatever Zoom answers.
+
+    Args:
+        runtime: All of them.
+        zoom_app_id: Whose.
+        actor: For the audit log; None for the worker, of which there is no entry.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -227,7 +248,7 @@ def _ask(
 ) -> Log | UpstreamError:
     try:
         return zoom.webhook_log(
-            token, job.app_id, since=since.date(), until=until.date(), pages=_PAGES
+            token, job.app_id, since=since, until=until, pages=_PAGES
         )
     except UpstreamError as error:
         return error
@@ -297,7 +318,8 @@ def _row(job: Job, each: LoggedDelivery) -> FailedDelivery:
         raise LookupError("only entries with a time are stored")
     body = each.request_body.encode()
     about = events.parse(body)
-    told = [each.trace_id or f"{each.event} {sent_at} {each.endpoint}", str(sent_at)]
+    which = each.request_id or each.trace_id or each.endpoint
+    told = [which, each.event, f"{each.retry_num or 0}", str(sent_at)]
     return FailedDelivery(
         id=new_id(sent_at),
         zoom_app_id=job.zoom_app_id,
@@ -352,7 +374,7 @@ def _refused(error: UpstreamError) -> tuple[State, str]:
 def _end(  # noqa: PLR0913 - what came of a reading
     database: Database,
     job: Job,
-    actor: Actor,
+    actor: Actor | None,
     state: State,
     reason: str,
     *,
@@ -369,5 +391,80 @@ def _end(  # noqa: PLR0913 - what came of a reading
             row.read_at, row.since = now, since
             row.deliveries, row.failed = deliveries, failed
         session.add(row)
-        subject = f"{job.name}: {state.word.lower()}"
-        audit.record(session, actor, "delivery_log.read", subject=subject, now=now)
+        if actor is not None:
+            subject = f"{job.name}: {state.word.lower()}"
+            audit.record(session, actor, "delivery_log.read", subject=subject, now=now)
+
+
+class AutomaticReading:
+    """The worker's chore: reads the log of apps whose webhooks may not arrive.
+
+    Once an hour at most for each, in threads of its own. Not where Zoom refused the
+    last reading: that changes by what an admin does, and the next press shows it.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._threads = WorkerThreads[UUID]("zoom log", at_once=_AT_ONCE)
+        self._ran_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """Begin the readings that are due; return how many."""
+        now = self._runtime.clock.now()
+        if self._ran_at is not None and abs(now - self._ran_at) < _LOOKED_EVERY:
+            return 0
+        self._ran_at = now
+        due = due_apps(self._runtime.database, now=now)[: self._threads.room]
+        for app_id in due:
+            self._threads.begin(app_id, partial(self._read, app_id))
+        return len(due)
+
+    def wait(self, patience_s: float) -> None:
+        """Return when what was begun has ended, or after so many seconds."""
+        self._threads.wait(patience_s)
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._threads.close()
+
+    def _read(self, app_id: UUID) -> None:
+        with suppress(ConflictError):  # someone reads it now
+            read(self._runtime, app_id, actor=None)
+
+
+def due_apps(database: Database, *, now: datetime) -> Sequence[UUID]:
+    """Return the apps whose log is to be read automatically, the longest unread first.
+
+    Whose validation is not proven now: of the way from Zoom to the dashboard or, with
+    routing direct, to Recall.
+    """
+    with database.reading() as session:
+        is_free = or_(
+            col(DeliveryLog.tried_at).is_(None),
+            and_(
+                col(DeliveryLog.tried_at) <= now - AUTOMATIC_EVERY,
+                col(DeliveryLog.state) != State.REFUSED,
+            ),
+        )
+        query = (
+            select(ZoomApp)
+            .outerjoin(DeliveryLog, col(DeliveryLog.zoom_app_id) == col(ZoomApp.id))
+            .where(
+                col(ZoomApp.marketplace_app_id).is_not(None),
+                col(ZoomApp.retired_at).is_(None),
+                is_free,
+            )
+            .order_by(col(DeliveryLog.tried_at), col(ZoomApp.id))
+        )
+        return [
+            app.id
+            for app in session.exec(query.limit(_LOOKED_AT)).all()
+            if not _is_proven(session, app, now)
+        ]
+
+
+def _is_proven(session: Session, app: ZoomApp, now: datetime) -> bool:
+    seen = evidence.evidence(session, app.id, now=now)
+    is_direct = app.routing is Routing.DIRECT
+    judged = evidence.recall_status if is_direct else evidence.zoom_status
+    return judged(seen, now).state is validation.State.VALID

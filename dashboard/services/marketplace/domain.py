@@ -151,11 +151,11 @@ def check(runtime: Runtime) -> Seen | None:
         return None
     file = tag = None
     if row.file_name:
-        answer = public_url.fetch(f"{runtime.public_url}/{row.file_name}")
+        answer = public_url.fetch(f"{runtime.hosted_url}/{row.file_name}")
         is_same = answer.body.decode(errors="replace").strip() == row.file_content
         file = _wrong(answer, "the file", is_right=is_same)
     if row.tag:
-        answer = public_url.fetch(f"{runtime.public_url}/")
+        answer = public_url.fetch(f"{runtime.hosted_url}/")
         tag = _wrong(answer, "the tag", is_right=row.tag in _tags(answer.body))
     seen = Seen(file=file, tag=tag)
     with runtime.database.writing() as session:

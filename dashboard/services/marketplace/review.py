@@ -68,6 +68,7 @@ def statement(console: Console, periods: Periods) -> str:
         ("", _HTTPS if console.redirect_url.startswith("https://") else ""),
         ("How often Zoom's API is called", _CHECKS if is_user else _ACCOUNT_CHECKS),
         ("", _CALLS_OWN if is_own else _CALLS_HERE if is_here else _CALLS),
+        ("", _LOG),
         ("", _NO_POLLING if is_relay else ""),
         (
             "Fourth party: Recall.ai",
@@ -97,16 +98,17 @@ def _days(number: int) -> str:
 
 
 _USER = flow("""
-    - For each connected user: Zoom user ID and account ID, name, email, current and
-      previous personal meeting ID (PMI), the granted scopes if known, the state of the
-      connection, and the numbers of the meetings matched to it. Stored while the user
-      is connected.
+    - For each connected user: Zoom user ID and account ID, name, email, previous
+      emails, current and previous personal meeting ID (PMI), the granted scopes if
+      known, the state of the connection, the numbers of the meetings matched to it, and
+      our own reference and tags for the user. Stored while the user is connected.
 """)
 _ACCOUNT = flow("""
     - For each connected Zoom account: its account ID, the granted scopes if known, the
-      state of the connection, and the numbers of the meetings matched to it.
-    - For each of its users: Zoom user ID, name, email, status, current and previous
-      personal meeting ID (PMI). Stored while the account is connected.
+      state of the connection, the numbers of the meetings matched to it, and our own
+      reference and tags for the account.
+    - For each of its users: Zoom user ID, name, email, previous emails, status, current
+      and previous personal meeting ID (PMI). Stored while the account is connected.
 """)
 _TOKENS = flow("""
     - For each connection: the access token and the refresh token that Zoom issued to
@@ -179,6 +181,10 @@ _CALLS = flow("""
 _CALLS_HERE = flow("""
     - Once in the life of an access token: one refresh.
     - Recall.ai lists the user's meetings with access tokens that it gets from us.
+""")
+_LOG = flow("""
+    - Once an hour at most, while the webhook URL is not validated: the log of failed
+      deliveries, with the app's own token (GET /marketplace/apps/.../webhook_logs).
 """)
 _NO_POLLING = flow("""
     - New meetings and changed profiles arrive as events. No call polls for them.

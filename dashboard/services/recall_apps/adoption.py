@@ -26,6 +26,7 @@ from dashboard.models.zoom_app import (
     Routing,
     ScopeStyle,
     ZoomApp,
+    ZoomCloud,
 )
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
@@ -50,6 +51,7 @@ class TakeOver:
     environment: Environment
     scope_style: ScopeStyle
     joins_external: bool = False
+    zoom_cloud: ZoomCloud = ZoomCloud.COMMERCIAL
     routing: Routing
     client_secret: SecretStr | None = None
     secret_token: SecretStr | None = None
@@ -208,6 +210,7 @@ def _merged(
         secret_token=secret_token,
         scope_style=values.scope_style,
         joins_external=values.joins_external,
+        zoom_cloud=values.zoom_cloud,
         routing=values.routing,
         workspace_id=workspace_id,
     )

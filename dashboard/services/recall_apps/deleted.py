@@ -7,12 +7,11 @@ happens to the credentials of a deleted app.
 from http import HTTPStatus
 from uuid import UUID
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import col, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
@@ -60,32 +59,13 @@ def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
         session.exec(
             update(Connection)
             .where(col(Connection.zoom_app_id) == zoom_app_id)
-            .values(due_at=now)
+            # What was seen of their credentials is of the app that is gone.
+            .values(due_at=now, token_checked_at=None, token_expires_at=None)
         )
         subject = f"{apps.full_name(zoom_app)}: {recall_app_id}"
         audit.record(
             session, actor, "zoom_app.gone_from_recall", subject=subject, now=now
         )
-
-
-def is_gone(session: Session, zoom_app: ZoomApp) -> bool:
-    """Whether Recall's API said last that it has no such app."""
-    if zoom_app.recall_app_id is None:
-        return False
-    query = (
-        select(Check)
-        .where(
-            col(Check.zoom_app_id) == zoom_app.id,
-            col(Check.source) == Source.RECALL_API,
-        )
-        .order_by(col(Check.id).desc())
-        .limit(1)
-    )
-    last = session.exec(query).first()
-    if last is None or last.finding is not Finding.GONE:
-        return False
-    made_at = zoom_app.recall_created_at
-    return made_at is None or last.at > made_at  # or it is of the one before
 
 
 def _require_deleted(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> None:

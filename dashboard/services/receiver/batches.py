@@ -12,13 +12,15 @@ from operator import attrgetter
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection, Table, bindparam, insert, update
+from sqlalchemy import Connection, Table, bindparam, insert, literal, select, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.db import Database
 from dashboard.db.bulk import Bulk, Cursor, Row, cursor_of
+from dashboard.db.columns import BigId, UtcDateTime
 from dashboard.models.check import Finding, Source
-from dashboard.models.ids import new_id
+from dashboard.models.endpoint import DeliveryOutcome, Endpoint, EndpointDelivery
+from dashboard.models.ids import new_id, new_ids
 from dashboard.models.webhook import Arrival, Mark, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Routing
 from dashboard.services.receiver.events import (
@@ -138,6 +140,26 @@ _REPEATED = (
     .values(arrivals=_WEBHOOK.c.arrivals + bindparam("more"))
 )
 _ADD_ARRIVAL = insert(_table(Arrival))
+_ENDPOINT = _table(Endpoint)
+# Of a destination that was just removed, nothing is inserted.
+_ADD_COPY = insert(_table(EndpointDelivery)).from_select(
+    [
+        *("id", "endpoint_id", "webhook_id", "made_at", "due_at"),
+        *("outcome", "outcome_reason", "attempts", "claim"),
+    ],
+    select(
+        bindparam("copy_id", type_=BigId),
+        _ENDPOINT.c.id,
+        bindparam("copied_id", type_=BigId),
+        bindparam("now", type_=UtcDateTime),
+        bindparam("now", type_=UtcDateTime),
+        literal(DeliveryOutcome.WAITING.value),
+        literal(""),
+        literal(0),
+        literal(0),
+    ).where(_ENDPOINT.c.id == bindparam("its_endpoint")),
+    include_defaults=False,
+)
 
 
 class WebhookBatches:
@@ -224,6 +246,9 @@ class WebhookBatches:
         with cursor_of(connection) as cursor:
             new, repeats = self._add(cursor, batch)
             self._bodies.write(cursor, [pending.body for pending in new])
+        copied = [each for each in new if each.received.app.copies_to]
+        if copied:
+            _add_copies(connection, copied)
         if repeats:
             _add_arrivals(connection, repeats)
         worth_noting = [each for each in batch if _is_worth_noting(each, noted)]
@@ -258,6 +283,28 @@ class WebhookBatches:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
+
+
+def _add_copies(connection: Connection, new: Sequence[QueuedWebhook]) -> None:
+    """Queue a copy for each destination that there still is."""
+    wanted = [
+        (pending, endpoint_id)
+        for pending in new
+        for endpoint_id in pending.received.app.copies_to
+    ]
+    first = new_ids(wanted[0][0].received.received_at, len(wanted))
+    connection.execute(
+        _ADD_COPY,
+        [
+            {
+                "copy_id": first + place,
+                "copied_id": pending.id,
+                "its_endpoint": endpoint_id,
+                "now": pending.received.received_at,
+            }
+            for place, (pending, endpoint_id) in enumerate(wanted)
+        ],
+    )
 
 
 def _add_arrivals(connection: Connection, repeats: Sequence[QueuedWebhook]) -> None:

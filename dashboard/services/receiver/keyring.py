@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.errors import VaultError
+from dashboard.models.endpoint import Endpoint
 from dashboard.models.zoom_app import Environment, Routing, SecretChange, ZoomApp
 from dashboard.services.receiver.signatures import (
     Headers,
@@ -50,6 +51,7 @@ class AppCredentials:
         rotating_until: Until when Zoom may sign with a secret token that is not known
             here yet; None while no rotation is announced.
         change: Of the secret token; None when it was never changed.
+        copies_to: Endpoints that get a copy of each webhook.
     """
 
     id: UUID
@@ -59,6 +61,7 @@ class AppCredentials:
     version: int
     rotating_until: datetime | None = None
     change: TokenChange | None = None
+    copies_to: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +175,8 @@ class Keyring:
         with self._database.reading() as session:
             app = session.exec(select(ZoomApp).where(ZoomApp.id == app_id)).first()
             change = _newest_change(session, app_id)
+            copied = select(Endpoint.id).where(col(Endpoint.zoom_app_id) == app_id)
+            copies_to = tuple(session.exec(copied.order_by(col(Endpoint.id))))
         if app is None:
             self._known.pop(app_id, None)
             return None
@@ -184,6 +189,7 @@ class Keyring:
             version=app.version,
             rotating_until=app.rotation_until,
             change=change,
+            copies_to=copies_to,
         )
         self._known[app_id] = (read_at, found)
         return found

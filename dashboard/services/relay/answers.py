@@ -43,10 +43,21 @@ _NO_ANSWER = {
     Failure.DNS: "Recall's host name could not be resolved",
     Failure.TLS: "Recall's TLS certificate is not trusted",
     Failure.REFUSED: "Recall could not be reached",
+    Failure.PRIVATE: "Recall's address is not a public one; nothing was sent",
     Failure.BROKEN: "The connection closed before Recall's response was complete",
     Failure.ADDRESS: "Recall's URL is invalid: check DASHBOARD_RECALL_URL",
     Failure.SEALED: "The stored bytes can't be decrypted with the current keys: an "
     "admin adds the former key to DASHBOARD_ENCRYPTION_KEYS again",
+}
+_ENDPOINT_FAILED = {
+    Failure.TIMEOUT: "The endpoint did not answer within 15 seconds",
+    Failure.DNS: "The endpoint's host name could not be resolved",
+    Failure.TLS: "The endpoint's TLS certificate is not trusted",
+    Failure.REFUSED: "The endpoint could not be reached",
+    Failure.PRIVATE: "The endpoint has a private address, so nothing was sent: an "
+    "operator can allow that by DASHBOARD_ALLOW_PRIVATE_ENDPOINTS",
+    Failure.BROKEN: "The connection closed before the endpoint's response was complete",
+    Failure.ADDRESS: "The endpoint's URL is invalid",
 }
 _REFUSED = {
     401: "Recall rejected the signature (401): it has a different secret token. An "
@@ -221,6 +232,32 @@ def classify(
             next=Next.DELIVERED, sentence=sentence, zoom_app=Signal.FINE
         )
     return _rejected(answer, status, signed_with, tested)
+
+
+def classify_endpoint(answer: Answer) -> Classification:
+    """Say whether an endpoint of the customer's has it; anything else is retried."""
+    status = answer.status
+    if answer.failure is Failure.SEALED:
+        sentence = _NO_ANSWER[Failure.SEALED]
+        return Classification(next=Next.WAIT, sentence=sentence, workspace=Signal.NONE)
+    if answer.failure is not None or status is None:
+        sentence = _ENDPOINT_FAILED[answer.failure or Failure.BROKEN]
+        return Classification(next=Next.RETRY, sentence=sentence, workspace=Signal.DOWN)
+    if httpx2.codes.is_success(status):
+        sentence = f"The endpoint accepted it ({status})"
+        return Classification(next=Next.DELIVERED, sentence=sentence)
+    is_redirect = httpx2.codes.is_redirect(status)
+    is_busy = status == HTTPStatus.TOO_MANY_REQUESTS
+    return Classification(
+        next=Next.RETRY,
+        sentence=f"The endpoint redirects ({status}), which is not followed"
+        if is_redirect
+        else f"The endpoint rejected it ({status})",
+        workspace=Signal.STOP if is_busy else Signal.DOWN,
+        retry_after_s=retry_after_s(
+            httpx2.Headers(dict(answer.headers)), status=status
+        ),
+    )
 
 
 def _paused(answer: Answer) -> Classification | None:

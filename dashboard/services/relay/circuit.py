@@ -1,8 +1,8 @@
 """The circuit breaker: when delivery is paused, probed, and goes on.
 
-A workspace and a zoom app's queue each have an `OpenCircuit` row while something is
-wrong, shared by all workers. The first half of this module is the rule and is pure; the
-second half stores it.
+A workspace, a zoom app's queue and an endpoint each have an `OpenCircuit` row while
+something is wrong, shared by all workers. The first half of this module is the rule and
+is pure; the second half stores it.
 
 | Recall                          | our test | workspace      | zoom app | webhook |
 | ------------------------------- | -------- | -------------- | -------- | ------- |
@@ -66,14 +66,15 @@ from dashboard.db.statements import insert, rows_changed
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Signal
-from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
-from dashboard.services.relay.sending import Result
+from dashboard.services.relay.queues import DELIVERY, REDELIVERY, WEBHOOK, is_waiting
+from dashboard.services.relay.sending import Claimed, Result
 from dashboard.services.validation import schedule
 
 STRIKES = 5
 WAITS_S = {
     CircuitKind.WORKSPACE: (1, 2, 5, 10, 20, 30),
     CircuitKind.ZOOM_APP: (0, 5, 15, 30, 60),
+    CircuitKind.ENDPOINT: (1, 5, 15, 30, 60, 300),
 }
 """Seconds before the first, second, ... probe; the last one repeats."""
 
@@ -99,7 +100,11 @@ class CircuitState:
 
 
 def next_state(
-    state: CircuitState | None, result: Result, *, kind: CircuitKind, now: datetime
+    state: CircuitState | None,
+    result: Result[Claimed],
+    *,
+    kind: CircuitKind,
+    now: datetime,
 ) -> CircuitState | None:
     """Return the state of a workspace's or zoom app's circuit; None: closed.
 
@@ -110,8 +115,8 @@ def next_state(
         now: When it is stored.
     """
     delivery, classification = result.delivery, result.classification
-    is_workspace = kind is CircuitKind.WORKSPACE
-    signal = classification.workspace if is_workspace else classification.zoom_app
+    is_app = kind is CircuitKind.ZOOM_APP
+    signal = classification.zoom_app if is_app else classification.workspace
     if signal is Signal.FINE:
         return state if _is_from_before(state, result) else None
     if state is not None and state.is_holding:
@@ -119,7 +124,7 @@ def next_state(
     if signal is Signal.NONE or (signal is Signal.DOWN and delivery.attempts):
         return state
     if state is None or signal is Signal.STOP:
-        its_id = delivery.workspace_id if is_workspace else delivery.zoom_app_id
+        its_id = next(key for key, its in delivery.circuits.items() if its is kind)
         state = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
     known = _with_reason(state, result, signal)
     if signal is Signal.DOWN and known.failures < STRIKES:
@@ -128,7 +133,9 @@ def next_state(
     return replace(known, is_holding=True, probe_at=probe_at)
 
 
-def _with_reason(state: CircuitState, result: Result, signal: Signal) -> CircuitState:
+def _with_reason(
+    state: CircuitState, result: Result[Claimed], signal: Signal
+) -> CircuitState:
     if signal is Signal.NONE:
         return state
     return replace(
@@ -139,7 +146,9 @@ def _with_reason(state: CircuitState, result: Result, signal: Signal) -> Circuit
     )
 
 
-def _after_probe(state: CircuitState, result: Result, now: datetime) -> CircuitState:
+def _after_probe(
+    state: CircuitState, result: Result[Claimed], now: datetime
+) -> CircuitState:
     """Return it with its next probe, if this was one; others were sent before."""
     retry_after_s = result.classification.retry_after_s
     if state.id in result.delivery.probes:
@@ -160,7 +169,7 @@ def _next_probe_at(
     )
 
 
-def _is_from_before(state: CircuitState | None, result: Result) -> bool:
+def _is_from_before(state: CircuitState | None, result: Result[Claimed]) -> bool:
     """Whether it was sent before Recall asked us to stop, so it proves nothing."""
     return (
         state is not None
@@ -185,20 +194,21 @@ class PausedDelivery:
     waiting: int
 
 
-def record(session: Session, results: Sequence[Result], *, now: datetime) -> None:
+def record(
+    session: Session, results: Sequence[Result[Claimed]], *, now: datetime
+) -> None:
     """Store what attempts say about workspaces and zoom apps; the caller commits.
 
     Where a circuit closes after a failed probe, what waits is due at once.
     """
     kinds: dict[UUID, CircuitKind] = {}
     for each in results:
-        kinds[each.delivery.workspace_id] = CircuitKind.WORKSPACE
-        kinds[each.delivery.zoom_app_id] = CircuitKind.ZOOM_APP
+        kinds |= each.delivery.circuits
     _begin(session, results, now)
     before = _states(session, kinds)
     after_all = dict(before)
     for each in sorted(results, key=lambda result: result.ended_at):
-        for its_id in (each.delivery.workspace_id, each.delivery.zoom_app_id):
+        for its_id in each.delivery.circuits:
             after = next_state(after_all.get(its_id), each, kind=kinds[its_id], now=now)
             if after is None:
                 after_all.pop(its_id, None)
@@ -279,19 +289,24 @@ def make_due(session: Session, its_id: UUID, *, now: datetime) -> None:
 
     Args:
         session: Writing.
-        its_id: Of the zoom app, or of the workspace.
+        its_id: Of the zoom app, the workspace or the endpoint.
         now: Aware.
     """
     apps = _apps(its_id)
-    for table, due_at in (
-        (WEBHOOK, WEBHOOK.c.received_at),
-        (REDELIVERY, literal(now, UtcDateTime)),
+    for table, due_at, is_its in (
+        (WEBHOOK, WEBHOOK.c.received_at, WEBHOOK.c.zoom_app_id.in_(apps)),
+        (
+            REDELIVERY,
+            literal(now, UtcDateTime),
+            REDELIVERY.c.zoom_app_id.in_(apps),
+        ),
+        (DELIVERY, DELIVERY.c.made_at, DELIVERY.c.endpoint_id == its_id),
     ):
         behind = (
             select(table.c.id)
             .where(
                 is_waiting(table),
-                table.c.zoom_app_id.in_(apps),
+                is_its,
                 table.c.due_at > now,
                 table.c.lease_until.is_(None),
             )
@@ -303,13 +318,17 @@ def make_due(session: Session, its_id: UUID, *, now: datetime) -> None:
 
 
 def list_paused(session: Session, *, at_most: int) -> list[PausedDelivery]:
-    """Return what is paused and has something waiting, the longest paused first.
+    """Return what waits for Recall and is paused, the longest paused first.
 
     Args:
         session: Reading.
         at_most: So many are counted of what waits.
     """
-    query = select(_CIRCUIT).where(_CIRCUIT.c.is_holding).order_by(_CIRCUIT.c.since)
+    query = (
+        select(_CIRCUIT)
+        .where(_CIRCUIT.c.is_holding, _CIRCUIT.c.kind != CircuitKind.ENDPOINT)
+        .order_by(_CIRCUIT.c.since)
+    )
     found = [
         PausedDelivery(state=_state(row), waiting=_waiting(session, row.id, at_most))
         for row in session.connection().execute(query).all()
@@ -317,15 +336,19 @@ def list_paused(session: Session, *, at_most: int) -> list[PausedDelivery]:
     return [paused for paused in found if paused.waiting]
 
 
-def _begin(session: Session, results: Sequence[Result], now: datetime) -> None:
+def _begin(session: Session, results: Sequence[Result[Claimed]], now: datetime) -> None:
     """Insert the rows that may be needed, so that two workers count in the same one."""
     rows: dict[UUID, CircuitKind] = {}
     for each in results:
-        signal, is_first = each.classification.workspace, each.delivery.attempts == 0
-        if signal is Signal.STOP or (signal is Signal.DOWN and is_first):
-            rows[each.delivery.workspace_id] = CircuitKind.WORKSPACE
-        if each.classification.zoom_app is Signal.STOP:
-            rows[each.delivery.zoom_app_id] = CircuitKind.ZOOM_APP
+        is_first = each.delivery.attempts == 0
+        for its_id, kind in each.delivery.circuits.items():
+            is_app = kind is CircuitKind.ZOOM_APP
+            said = each.classification
+            signal = said.zoom_app if is_app else said.workspace
+            if signal is Signal.STOP or (
+                signal is Signal.DOWN and is_first and not is_app
+            ):
+                rows[its_id] = kind
     for its_id, kind in sorted(rows.items()):
         fresh = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
         session.connection().execute(

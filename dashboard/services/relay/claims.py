@@ -6,7 +6,7 @@ queue delays no other.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -80,12 +80,14 @@ def claim(
     return claim.claimed
 
 
-def release_all(session: Session, *, now: datetime) -> None:
+def release_all(
+    session: Session, *, now: datetime, queues: Iterable[Table] = (WEBHOOK, REDELIVERY)
+) -> None:
     """End every lease; the caller commits. Only where no other worker can be.
 
     Claims stay as they are, so that a result of before still counts.
     """
-    for queue in (WEBHOOK, REDELIVERY):
+    for queue in queues:
         session.connection().execute(
             update(queue)
             .where(is_waiting(queue), queue.c.lease_until.is_not(None))

@@ -1,4 +1,7 @@
-"""The two queues: what each zoom app has due, and what pauses it. Reads only.
+"""The queues: what each zoom app has due, and what pauses it. Reads only.
+
+`WEBHOOK` and `REDELIVERY` are for Recall; `DELIVERY` is for the customer's endpoints
+(`relay.outgoing`), so that nothing of it is read on the way to Recall.
 
 While Recall has yet to be given a new secret token, webhooks signed with it wait.
 """
@@ -26,6 +29,7 @@ from sqlmodel import Session, SQLModel
 
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.circuit import OpenCircuit
+from dashboard.models.endpoint import EndpointDelivery
 from dashboard.models.resend import Redelivery
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
@@ -87,6 +91,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 
 WEBHOOK, REDELIVERY = _table(Webhook), _table(Redelivery)
+DELIVERY = _table(EndpointDelivery)
 _BODY, _APP, _WORKSPACE = _table(WebhookBody), _table(ZoomApp), _table(Workspace)
 _CHANGE = _table(SecretChange)
 _TOKEN_SINCE = bindparam("token_since", type_=UtcDateTime)

@@ -8,19 +8,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
+from uuid import UUID
 
 from sqlalchemy import Table, bindparam, func, insert, null, select, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
+from sqlmodel import select as select_rows
 
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.check import Check, Source
+from dashboard.models.endpoint import Endpoint, EndpointAttempt
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt, Outcome
+from dashboard.services.events import WebhookDead, outbox
 from dashboard.services.relay import circuit, retries
 from dashboard.services.relay.answers import Next
-from dashboard.services.relay.queues import REDELIVERY, WEBHOOK
-from dashboard.services.relay.sending import Result
+from dashboard.services.relay.queues import DELIVERY, REDELIVERY, WEBHOOK
+from dashboard.services.relay.sending import Claimed, Delivery, Result
 from dashboard.services.validation import evidence
 
 
@@ -31,11 +35,17 @@ def _table(model: type[SQLModel]) -> Table:
 _CHECK = _table(Check)
 _KEPT_TOO_LONG = "Given up after {days} days, the retention period."
 _SAID_AGAIN_AFTER = timedelta(minutes=5)
+PAUSED_AFTER = timedelta(days=5)
+"""An endpoint at which nothing succeeded for so long is paused."""
+
 _ADD_ATTEMPTS = insert(_table(Attempt))
+_ADD_ENDPOINT_ATTEMPTS = insert(_table(EndpointAttempt))
+_QUEUES = (WEBHOOK, REDELIVERY, DELIVERY)
 _NEW_ENDED_AT = bindparam("new_ended_at", type_=UtcDateTime)
 _ENDED: dict[Table, dict[str, Any]] = {
     WEBHOOK: {"delivered_at": func.coalesce(WEBHOOK.c.delivered_at, _NEW_ENDED_AT)},
     REDELIVERY: {"ended_at": _NEW_ENDED_AT},
+    DELIVERY: {"ended_at": _NEW_ENDED_AT},
 }
 _DELIVER = {
     queue: update(queue)
@@ -48,7 +58,7 @@ _DELIVER = {
         lease_until=null(),
         **_ENDED[queue],
     )
-    for queue in (WEBHOOK, REDELIVERY)
+    for queue in _QUEUES
 }
 _CHANGE = {
     queue: update(queue)
@@ -60,9 +70,9 @@ _CHANGE = {
         refused_at=bindparam("new_refused_at", type_=UtcDateTime),
         due_at=bindparam("new_due_at"),
         lease_until=null(),
-        **({"ended_at": _NEW_ENDED_AT} if queue is REDELIVERY else {}),
+        **({} if queue is WEBHOOK else {"ended_at": _NEW_ENDED_AT}),
     )
-    for queue in (WEBHOOK, REDELIVERY)
+    for queue in _QUEUES
 }
 
 
@@ -84,7 +94,11 @@ class _Change:
 
 
 def store(
-    session: Session, results: Sequence[Result], *, now: datetime, retention: timedelta
+    session: Session,
+    results: Sequence[Result[Claimed]],
+    *,
+    now: datetime,
+    retention: timedelta,
 ) -> int:
     """Write results back; the caller commits. May be called again after a rollback.
 
@@ -102,14 +116,14 @@ def store(
         How many still had their claim.
     """
     attempts: list[dict[str, Any]] = []
-    counted: list[Result] = []
+    counted: list[Result[Claimed]] = []
     ordered = sorted(results, key=lambda result: result.delivery.row_id)
-    for queue in (WEBHOOK, REDELIVERY):
-        of_queue = [each for each in ordered if _queue(each) is queue]
+    for queue in _QUEUES:
+        of_queue = [each for each in ordered if each.delivery.queue is queue]
         if not of_queue:
             continue
         outcomes = _outcomes(session, queue, of_queue)
-        changes: list[tuple[Result, _Change]] = []
+        changes: list[tuple[Result[Claimed], _Change]] = []
         for each in of_queue:
             outcome = outcomes.get((each.delivery.row_id, each.delivery.claim))
             if outcome is None:
@@ -120,22 +134,33 @@ def store(
                 changes.append((each, its_change))
         _write(session, queue, changes, now)
         counted += [each for each, _ in changes]
-    if attempts:
-        session.connection().execute(_ADD_ATTEMPTS, attempts)
+    _add_attempts(session, attempts)
     if counted:
         circuit.record(session, counted, now=now)
-    for each in counted:
+    to_recall = [each for each in counted if is_for_recall(each)]
+    for each in to_recall:
         _record_check(session, each)
-    _record_tests(session, counted, now=now)
+    _record_tests(session, to_recall, now=now)
     return len(counted)
 
 
-def _queue(result: Result) -> Table:
-    return WEBHOOK if result.delivery.redelivery_id is None else REDELIVERY
+def _add_attempts(session: Session, attempts: Sequence[dict[str, Any]]) -> None:
+    for key, statement in (
+        ("webhook_id", _ADD_ATTEMPTS),
+        ("delivery_id", _ADD_ENDPOINT_ATTEMPTS),
+    ):
+        some = [each for each in attempts if key in each]
+        if some:
+            session.connection().execute(statement, some)
+
+
+def is_for_recall(result: Result[Claimed]) -> TypeGuard[Result[Delivery]]:
+    """Whether it was sent to Recall, not to an endpoint of the customer's."""
+    return isinstance(result.delivery, Delivery)
 
 
 def _outcomes(
-    session: Session, queue: Table, results: Sequence[Result]
+    session: Session, queue: Table, results: Sequence[Result[Claimed]]
 ) -> dict[tuple[int, int], str]:
     """Return the outcome of each row by its id and claim, and lock the rows."""
     rows = session.connection().execute(
@@ -150,10 +175,10 @@ def _outcomes(
 def _write(
     session: Session,
     queue: Table,
-    changes: Sequence[tuple[Result, _Change]],
+    changes: Sequence[tuple[Result[Claimed], _Change]],
     now: datetime,
 ) -> None:
-    """Write the rows; those that Recall accepted, nearly all, by one statement each."""
+    """Write the rows; those that were accepted, nearly all, by one statement each."""
     taken: defaultdict[str, list[int]] = defaultdict(list)
     others: list[dict[str, Any]] = []
     for each, its_change in changes:
@@ -169,7 +194,7 @@ def _write(
             "new_refused_at": its_change.refused_at,
             "new_due_at": its_change.due_at,
         }
-        if queue is REDELIVERY:
+        if queue is not WEBHOOK:
             values["new_ended_at"] = now if is_over else None
         others.append(values)
     connection = session.connection()
@@ -180,16 +205,20 @@ def _write(
         connection.execute(_CHANGE[queue], others)
     if queue is REDELIVERY:
         _set_delivered_at(session, changes, now)
+    if queue is WEBHOOK:
+        _record_dead(session, changes, now)
+    if queue is DELIVERY:
+        _note_endpoints(session, changes, now)
 
 
 def _set_delivered_at(
-    session: Session, changes: Sequence[tuple[Result, _Change]], now: datetime
+    session: Session, changes: Sequence[tuple[Result[Claimed], _Change]], now: datetime
 ) -> None:
     """Fill in when Recall first accepted a webhook; its own outcome stays."""
     taken = [
         each.delivery.webhook_id
         for each, its_change in changes
-        if its_change.outcome is Outcome.DELIVERED
+        if is_for_recall(each) and its_change.outcome is Outcome.DELIVERED
     ]
     if taken:
         session.connection().execute(
@@ -199,7 +228,43 @@ def _set_delivered_at(
         )
 
 
-def _record_check(session: Session, result: Result) -> None:
+def _record_dead(
+    session: Session, changes: Sequence[tuple[Result[Claimed], _Change]], now: datetime
+) -> None:
+    """Record an event of each webhook that is given up."""
+    for each, its_change in changes:
+        if is_for_recall(each) and its_change.outcome is Outcome.DEAD:
+            said = WebhookDead(
+                zoom_app_id=each.delivery.zoom_app_id,
+                webhook_id=str(each.delivery.webhook_id),
+                event=each.delivery.event,
+                reason=its_change.reason,
+            )
+            outbox.record(session, said, at=now)
+
+
+def _note_endpoints(
+    session: Session, changes: Sequence[tuple[Result[Claimed], _Change]], now: datetime
+) -> None:
+    """Note since when endpoints fail; one that has for days is paused."""
+    newest: dict[UUID, bool] = {}
+    for each, its_change in sorted(changes, key=lambda pair: pair[0].ended_at):
+        is_delivered = its_change.outcome is Outcome.DELIVERED
+        newest |= dict.fromkeys(each.delivery.circuits, is_delivered)
+    query = select_rows(Endpoint).where(col(Endpoint.id).in_(sorted(newest)))
+    # In order of id, so that two workers cannot wait for each other.
+    for row in session.exec(query.order_by(col(Endpoint.id)).with_for_update()):
+        if newest[row.id]:
+            row.failing_since, row.delivered_at = None, now
+        elif row.failing_since is None:
+            row.failing_since = now
+        elif row.paused_at is None and now - row.failing_since >= PAUSED_AFTER:
+            row.paused_at, row.paused_by = now, ""
+        session.add(row)
+    session.flush()
+
+
+def _record_check(session: Session, result: Result[Delivery]) -> None:
     """Store what Recall's answer to a validation request says as evidence."""
     if result.challenge is None:
         return
@@ -217,7 +282,7 @@ def _record_check(session: Session, result: Result) -> None:
 
 
 def _record_tests(
-    session: Session, results: Sequence[Result], *, now: datetime
+    session: Session, results: Sequence[Result[Delivery]], *, now: datetime
 ) -> None:
     """Store what test requests showed as evidence, unless it is known already."""
     newest = {
@@ -249,7 +314,7 @@ def _record_tests(
         )
 
 
-def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
+def _change(result: Result[Claimed], *, now: datetime, retention: timedelta) -> _Change:
     """Return what becomes of the row: delivered, due again or failed.
 
     Nothing fails while a person or time can still fix it: only what Recall does not
@@ -265,6 +330,7 @@ def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
     reason = f"{classification.sentence}."
     attempts, refused_at = delivery.attempts + 1, delivery.refused_at
     is_passed = result.tested is not None and result.tested.is_passed
+    is_own = not is_for_recall(result)  # then the schedule's end is the end
     outcome, next_due, given_up = Outcome.WAITING, now, ""
     match classification.next:
         case Next.DELIVERED:
@@ -277,12 +343,12 @@ def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
             given_up = "Given up after an hour." if next_due <= now else ""
         case Next.RETRY if due_at := retries.next_due(
             attempts,
-            webhook_id=delivery.webhook_id,
+            row_id=delivery.row_id,
             now=now,
             retry_after_s=classification.retry_after_s,
         ):
             next_due = due_at
-        case Next.RETRY if is_passed:
+        case Next.RETRY if is_passed or is_own:
             given_up = f"Given up after {retries.in_words()}."
         case _:
             if classification.next is Next.WAIT:
@@ -301,13 +367,11 @@ def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
     )
 
 
-def _attempt(result: Result, *, verdict: str) -> dict[str, Any]:
-    """Return the column values of its `Attempt`."""
+def _attempt(result: Result[Claimed], *, verdict: str) -> dict[str, Any]:
+    """Return the column values of its `Attempt`, or of its `EndpointAttempt`."""
     delivery = result.delivery
-    return {
+    values = {
         "id": new_id(result.started_at),
-        "webhook_id": delivery.webhook_id,
-        "redelivery_id": delivery.redelivery_id,
         "claim": delivery.claim,
         "worker": delivery.worker,
         "started_at": result.started_at,
@@ -317,5 +381,11 @@ def _attempt(result: Result, *, verdict: str) -> dict[str, Any]:
         "verdict": verdict,
         "sent_sha256": result.sent_sha256,
         "sent_bytes": result.sent_bytes,
-        "headers_passed": result.headers_passed,
     }
+    if is_for_recall(result):
+        return values | {
+            "webhook_id": result.delivery.webhook_id,
+            "redelivery_id": result.delivery.redelivery_id,
+            "headers_passed": result.headers_passed,
+        }
+    return values | {"delivery_id": delivery.row_id}

@@ -25,18 +25,18 @@ _SPREAD = 0.2
 def next_due(
     attempts: int,
     *,
-    webhook_id: int,
+    row_id: int,
     now: datetime,
     retry_after_s: float | None = None,
 ) -> datetime | None:
     """Return when to try again, or None when it has been tried for a day.
 
-    Up to a fifth is added, different for each webhook and attempt, so that a backlog
+    Up to a fifth is added, different for each row and attempt, so that a backlog
     does not come back all at once.
 
     Args:
         attempts: Made since it was received or resent, at least 1.
-        webhook_id: Decides what is added, so that it is the same on every worker.
+        row_id: Decides what is added, so that it is the same on every worker.
         now: When the last attempt ended; aware.
         retry_after_s: `Retry-After`: the least to wait, up to an hour.
     """
@@ -45,7 +45,7 @@ def next_due(
     wait_s = max(
         float(WAITS_S[attempts - 1]), min(retry_after_s or 0.0, LONGEST_ASKED_S)
     )
-    share = zlib.crc32(f"{webhook_id}:{attempts}".encode()) / 2**32
+    share = zlib.crc32(f"{row_id}:{attempts}".encode()) / 2**32
     return now + timedelta(seconds=wait_s * (1 + _SPREAD * share))
 
 

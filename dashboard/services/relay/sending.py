@@ -6,20 +6,23 @@ shows whether Recall rejects this webhook alone. Writes nothing; `results.store`
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from aiohttp import ClientSession
 from pydantic import SecretStr
+from sqlalchemy import Table
 
 from dashboard.clients import delivery as wire
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.clients.recall.api import REGIONS, webhook_url
 from dashboard.errors import StorageError, VaultError
 from dashboard.models.check import Finding
+from dashboard.models.circuit import CircuitKind
 from dashboard.services.receiver import events
 from dashboard.services.receiver.keyring import AppCredentials, SignedWith, signed_with
 from dashboard.services.receiver.signatures import (
@@ -40,6 +43,7 @@ from dashboard.services.relay.answers import (
     needs_test,
     shown,
 )
+from dashboard.services.relay.queues import REDELIVERY, WEBHOOK
 from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings
 from dashboard.vault import Vault
@@ -82,9 +86,74 @@ class Delivery:
         """Return the id of the row that is claimed, in its own queue."""
         return self.webhook_id if self.redelivery_id is None else self.redelivery_id
 
+    @property
+    def queue(self) -> Table:
+        """Return the queue of that row."""
+        return WEBHOOK if self.redelivery_id is None else REDELIVERY
+
+    @property
+    def circuits(self) -> Mapping[UUID, CircuitKind]:
+        """Return the circuits that its result is counted in."""
+        return {
+            self.workspace_id: CircuitKind.WORKSPACE,
+            self.zoom_app_id: CircuitKind.ZOOM_APP,
+        }
+
+
+class Claimed(Protocol):
+    """A claimed row of any queue, as far as its result is stored."""
+
+    @property
+    def row_id(self) -> int:
+        """The row."""
+        ...
+
+    @property
+    def queue(self) -> Table:
+        """Where it is."""
+        ...
+
+    @property
+    def claim(self) -> int:
+        """Number of its lease."""
+        ...
+
+    @property
+    def worker(self) -> str:
+        """Whose lease it is."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Those before it that count towards giving up."""
+        ...
+
+    @property
+    def refused_at(self) -> datetime | None:
+        """When it alone was first rejected."""
+        ...
+
+    @property
+    def received_at(self) -> datetime:
+        """Since when it waits."""
+        ...
+
+    @property
+    def probes(self) -> frozenset[UUID]:
+        """The open circuits that it probes."""
+        ...
+
+    @property
+    def circuits(self) -> Mapping[UUID, CircuitKind]:
+        """The circuits that its result is counted in."""
+        ...
+
+
+C_co = TypeVar("C_co", bound=Claimed, covariant=True)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(Generic[C_co]):
     """One attempt and what it means, for `results.store`.
 
     Attributes:
@@ -97,7 +166,7 @@ class Result:
         tested: What came of a test request, where the answer would be final.
     """
 
-    delivery: Delivery
+    delivery: C_co
     started_at: datetime
     latency_ms: float
     status: int | None
@@ -142,11 +211,11 @@ class SignedTests:
 
     async def _ask(self, each: Delivery, secret: SecretStr) -> SignedTest:
         asked = validation_request(secret, now=self._runtime.clock.now())
-        headers = [
-            ("content-type", "application/json; charset=utf-8"),
-            ("x-zm-request-timestamp", asked.timestamp),
-            ("x-zm-signature", asked.signature),
-        ]
+        headers = {
+            "content-type": "application/json; charset=utf-8",
+            "x-zm-request-timestamp": asked.timestamp,
+            "x-zm-signature": asked.signature,
+        }
         url = webhook_url(_base_url(self._runtime.settings, each), each.recall_app_id)
         answer = await wire.post(self._session, url, body=asked.body, headers=headers)
         return judge_test(answer, plain_token=asked.plain, secret=secret)
@@ -154,7 +223,7 @@ class SignedTests:
 
 async def send(
     runtime: Runtime, session: ClientSession, each: Delivery, *, tests: SignedTests
-) -> Result:
+) -> Result[Delivery]:
     """Post one webhook and judge the answer. Writes nothing."""
     started_at = runtime.clock.now()
     try:
@@ -165,7 +234,8 @@ async def send(
             each, answer, sent=None, started_at=started_at, secrets=[], challenge=None
         )
     url = webhook_url(_base_url(runtime.settings, each), each.recall_app_id)
-    answer = await wire.post(session, url, body=body, headers=headers)
+    passed_on = wire.passed_on(headers)
+    answer = await wire.post(session, url, body=body, headers=passed_on)
     # Usually Recall's answer is empty: then no secret is needed to redact it.
     is_refused = answer.status in SIGNATURE_REFUSED | MAYBE_SIGNATURE
     may_be_final = needs_test(answer) or _is_last(each, answer)
@@ -183,7 +253,7 @@ async def send(
         sent=body,
         started_at=started_at,
         secrets=[one.secret for one in app.secrets] if app else (),
-        headers_passed=wire.passed_on(headers),
+        headers_passed=passed_on,
         challenge=_challenge(each, headers, body, answer, app)
         if signed_by is not SignedWith.FORMER
         else None,
@@ -261,7 +331,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     challenge: tuple[Finding, str] | None = None,
     signed_with: SignedWith = SignedWith.GIVEN,
     tested: SignedTest | None = None,
-) -> Result:
+) -> Result[Delivery]:
     """Return the result of an attempt. Touches no database.
 
     Args:

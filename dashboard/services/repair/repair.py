@@ -18,6 +18,14 @@ from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
 from dashboard.clock import SKEW
 from dashboard.db import Database
 from dashboard.db.statements import rows_changed
+from dashboard.models.alert import (
+    Alert,
+    AlertChannel,
+    AlertMessage,
+    AlertRound,
+    MessageOutcome,
+)
+from dashboard.models.audit import AuditStream
 from dashboard.models.bot_test import BotTest
 from dashboard.models.check import Check
 from dashboard.models.circuit import OpenCircuit
@@ -25,18 +33,21 @@ from dashboard.models.connection import (
     AccountMember,
     ConnectAttempt,
     Connection,
+    FormerEmail,
     MeetingMapping,
     TokenCause,
     TokenState,
 )
 from dashboard.models.delivery_log import DeliveryLog
 from dashboard.models.domain import DomainProof
+from dashboard.models.endpoint import DeliveryOutcome, Endpoint, EndpointDelivery
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.ids import first_id
-from dashboard.models.own_server import OwnCallback
+from dashboard.models.own_server import OwnCallback, OwnServer
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
-from dashboard.models.staff import StaffSession, Throttle
+from dashboard.models.staff import SpentProof, StaffLink, StaffSession, Throttle
+from dashboard.models.user_mail import UserMail
 from dashboard.models.watch import HeardHour, Milestone, ProbeSchedule
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.worker import WorkerHeartbeat
@@ -58,7 +69,7 @@ class Rule:
     Attributes:
         column: The time.
         within: How far ahead of now it may lie.
-        sets: What is set; None deletes the row. `NOW` stands for now.
+        sets: What is set, times as `NOW` or `BEFORE`; None deletes the row.
         where: Which rows it is about.
     """
 
@@ -75,7 +86,8 @@ class Rule:
         return col(getattr(self.model, self.column)) > now + self.within
 
 
-NOW = object()
+NOW, BEFORE = timedelta(0), -timedelta(seconds=1)
+"""Set a time to now, or to before all that is put right with it."""
 
 
 def _due(
@@ -121,9 +133,11 @@ RULES = (
     _seen(MeetingMapping, "seen_at"),
     _seen(DeliveryLog, "tried_at"),
     _seen(OwnCallback, "tested_at"),
+    _seen(OwnServer, "strangers_tested_at", to=None),
     _seen(DomainProof, "file_seen_at", to=None),
     _seen(DomainProof, "tag_seen_at", to=None),
     _seen(AccountMember, "seen_at"),
+    _seen(FormerEmail, "until"),
     _due(ConnectAttempt, "expires_at", _HOUR),
     _due(Webhook, "due_at", _DAY, col(Webhook.outcome) == Outcome.WAITING),
     _due(
@@ -146,6 +160,21 @@ RULES = (
         col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
         to=None,
     ),
+    _due(
+        EndpointDelivery,
+        "due_at",
+        _DAY,
+        col(EndpointDelivery.outcome) == DeliveryOutcome.WAITING,
+    ),
+    _due(
+        EndpointDelivery,
+        "lease_until",
+        _HOUR,
+        col(EndpointDelivery.outcome) == DeliveryOutcome.WAITING,
+        to=None,
+    ),
+    _seen(Endpoint, "failing_since"),
+    _due(Endpoint, "previous_until", timedelta(days=2)),
     _due(OpenCircuit, "probe_at", _HOUR),
     _due(BotTest, "due_at", _HOUR),
     _seen(OpenCircuit, "since"),
@@ -170,14 +199,61 @@ RULES = (
     ),
     _due(HeldGrant, "refresh_due_at", timedelta(days=90)),
     _due(HeldGrant, "lease_until", _HOUR, to=None),
+    _due(AuditStream, "lease_until", _HOUR, to=None),
+    _due(
+        AlertMessage,
+        "due_at",
+        _DAY,
+        col(AlertMessage.outcome) == MessageOutcome.WAITING,
+    ),
+    _due(
+        AlertMessage,
+        "lease_until",
+        _HOUR,
+        col(AlertMessage.outcome) == MessageOutcome.WAITING,
+        to=None,
+    ),
+    _due(
+        UserMail,
+        "due_at",
+        timedelta(days=61),
+        col(UserMail.outcome) == MessageOutcome.WAITING,
+    ),
+    _due(
+        UserMail,
+        "lease_until",
+        _HOUR,
+        col(UserMail.outcome) == MessageOutcome.WAITING,
+        to=None,
+    ),
+    _seen(AlertMessage, "created_at"),
+    _due(AlertRound, "due_at", _HOUR),
+    _seen(AlertRound, "seen_at"),
+    _seen(Alert, "opened_at"),
+    _seen(Alert, "problem_at"),
+    _seen(Alert, "seen_at"),
+    _seen(Alert, "cleared_at", to=None),
+    _seen(Alert, "resolved_at"),
+    _seen(AlertChannel, "failing_since"),
     _due(RatePause, "until", _DAY),
     _due(Workspace, "mappings_due_at", _DAY),
     _seen(Workspace, "mappings_seen_at", to=None),
     _seen(Workspace, "mappings_read_at", to=None),
-    _seen(Workspace, "checked_at"),
+    # To count it as seen now would make it look like an answer of this minute.
+    Rule(
+        model=Workspace,
+        column="checked_at",
+        within=SKEW,
+        sets={"checked_at": None, "key_due_at": NOW},
+    ),
     _seen(Workspace, "verdict_since"),
     _due(Workspace, "key_due_at", _DAY),
-    _seen(ZoomApp, "checked_at"),
+    Rule(
+        model=ZoomApp,
+        column="checked_at",
+        within=SKEW,
+        sets={"checked_at": None, "pair_due_at": NOW},
+    ),
     _seen(ZoomApp, "verdict_since"),
     _seen(ZoomApp, "pair_doubted_at"),
     _due(ZoomApp, "pair_due_at", _DAY),
@@ -189,6 +265,8 @@ RULES = (
     _due(SecretChange, "recall_due_at", _DAY),
     _due(SecretChange, "previous_until", _DAY),
     _seen(SecretChange, "stored_at"),
+    # What began to fail is put at now: what was sent before it must stay before it.
+    _seen(SecretChange, "recall_at", to=BEFORE),
     Rule(
         model=Throttle,
         column="window_at",
@@ -197,13 +275,16 @@ RULES = (
     ),
     _seen(StaffSession, "created_at"),
     _seen(StaffSession, "last_used_at"),
+    _seen(StaffSession, "proven_at", to=None),
+    _due(StaffLink, "expires_at", timedelta(hours=25)),
+    _due(SpentProof, "expires_at", _HOUR),
     _forgotten(WorkerHeartbeat, "at"),
 )
 """Every time that decides something; tests/services/repair lists the others."""
 
 
 class ClockWatch:
-    """The worker's chore: notices that the clock was set, and repairs what it left.
+    """A chore of each process: notices that the clock was set, repairs what it left.
 
     Also at its start and every ten minutes: another host's clock may have been wrong.
     """
@@ -220,7 +301,7 @@ class ClockWatch:
         jump_s = 0.0 if self._drift_s is None else drift_s - self._drift_s
         if abs(jump_s) > SKEW.total_seconds():
             with database.writing() as session:
-                events.record_jump(session, seconds=jump_s, now=now)
+                events.record_jump(session, seconds=jump_s, now=now)  # once for all
             _log.warning("clock.jumped", seconds=round(jump_s, 1))
             self._repaired_s = None
         self._drift_s = drift_s
@@ -331,6 +412,7 @@ def _apply(session: Session, rule: Rule, now: datetime) -> int:
     if rule.sets is None:
         return rows_changed(session.exec(delete(rule.model).where(*where)))
     values: dict[str, Any] = {
-        name: now if value is NOW else value for name, value in rule.sets.items()
+        name: now + value if isinstance(value, timedelta) else value
+        for name, value in rule.sets.items()
     }
     return rows_changed(session.exec(update(rule.model).where(*where).values(values)))

@@ -31,10 +31,12 @@ from dashboard.db import Database
 from dashboard.db.leases import is_free
 from dashboard.db.statements import rows_changed
 from dashboard.errors import InvalidInputError
-from dashboard.models.audit import AuditEntry
+from dashboard.models.alert import Alert, AlertMessage
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, ConnectionEvent
 from dashboard.models.delivery_log import FailedDelivery
+from dashboard.models.endpoint import EndpointDelivery
+from dashboard.models.event import Event
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
@@ -102,7 +104,12 @@ def days_kept(settings: Settings, *, asked: int | None = None) -> int:
 
 
 def prune(
-    database: Database, *, now: datetime, days: int, batch: int = BATCH
+    database: Database,
+    *,
+    now: datetime,
+    days: int,
+    event_days: int | None = None,
+    batch: int = BATCH,
 ) -> Iterator[Pruned]:
     """Delete what is done and older, oldest first; commits at each step.
 
@@ -114,6 +121,7 @@ def prune(
         database: On PostgreSQL many workers may do this at once.
         now: Aware.
         days: The retention.
+        event_days: The retention of events and their deliveries; None: the same.
         batch: How many rows a step looks at.
 
     Yields:
@@ -122,11 +130,13 @@ def prune(
     cutoff = now - timedelta(days=days)
     for found in _scan(database, now=now, cutoff=cutoff, batch=batch):
         yield _prune_batch(database, found, now=now, days=days)
-    deleted = batch
-    while deleted >= batch:
-        with database.writing() as session:
-            deleted = prune_evidence(session, cutoff=cutoff, limit=batch)
-        yield Pruned(evidence=deleted)
+    events_cutoff = now - timedelta(days=event_days or days)
+    for step, until in ((prune_evidence, cutoff), (prune_events, events_cutoff)):
+        deleted = batch
+        while deleted >= batch:
+            with database.writing() as session:
+                deleted = step(session, cutoff=until, limit=batch)
+            yield Pruned(evidence=deleted)
 
 
 def count_due(database: Database, *, now: datetime, days: int) -> Pruned:
@@ -164,7 +174,11 @@ class Pruner:
                 return 0
             days = days_kept(self._runtime.settings)
             self._sweep = prune(
-                self._runtime.database, now=now, days=days, batch=self._batch
+                self._runtime.database,
+                now=now,
+                days=days,
+                event_days=self._runtime.settings.event_retention_days,
+                batch=self._batch,
             )
         done = Pruned()
         for _ in range(self._at_once):
@@ -305,8 +319,20 @@ def prune_evidence(session: Session, *, cutoff: datetime, limit: int) -> int:
     Returns:
         How many; fewer than `limit` when nothing old is left.
     """
+    return _delete_old(session, _old(session, cutoff), limit=limit)
+
+
+def prune_events(session: Session, *, cutoff: datetime, limit: int) -> int:
+    """As `prune_evidence`, of events and of what was delivered to endpoints."""
+    return _delete_old(session, _old_events(cutoff), limit=limit)
+
+
+_Old = Iterator[tuple[type[SQLModel], SelectOfScalar[Any]]]
+
+
+def _delete_old(session: Session, found: _Old, *, limit: int) -> int:
     left = limit
-    for model, query in _old(session, cutoff):
+    for model, query in found:
         if left <= 0:
             break
         keys = session.exec(query.limit(left)).all()
@@ -317,19 +343,29 @@ def prune_evidence(session: Session, *, cutoff: datetime, limit: int) -> int:
     return limit - left
 
 
-def _old(
-    session: Session, cutoff: datetime
-) -> Iterator[tuple[type[SQLModel], SelectOfScalar[Any]]]:
+def _old_events(cutoff: datetime) -> _Old:
+    yield (
+        EndpointDelivery,
+        select(EndpointDelivery.id).where(
+            col(EndpointDelivery.id) < first_id(cutoff),
+            col(EndpointDelivery.webhook_id).is_(None),
+        ),
+    )
+    yield Event, select(Event.id).where(col(Event.at) < cutoff)
+
+
+def _old(session: Session, cutoff: datetime) -> _Old:
     end = first_id(cutoff)
     yield Refusal, select(Refusal.id).where(col(Refusal.id) < end)
     yield FailedDelivery, select(FailedDelivery.id).where(col(FailedDelivery.id) < end)
     yield RefusalCount, select(RefusalCount.id).where(col(RefusalCount.id) < end)
     # Of what strangers can make for ever: any address, any email that was typed.
     yield Throttle, select(Throttle.key).where(col(Throttle.window_at) < cutoff)
+    yield Alert, select(Alert.id).where(col(Alert.resolved_at) < cutoff)
     yield (
-        AuditEntry,
-        select(AuditEntry.id).where(
-            col(AuditEntry.act) == "session.refused", col(AuditEntry.id) < end
+        AlertMessage,
+        select(AlertMessage.id).where(
+            col(AlertMessage.alert_id).is_(None), col(AlertMessage.id) < end
         ),
     )
     for app_id in session.exec(select(ZoomApp.id)).all():

@@ -11,12 +11,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, func, or_, select
 
+from dashboard.db import Database
 from dashboard.db.statements import insert
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
 from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
+from dashboard.services import audit
+from dashboard.services.audit import Actor
+from dashboard.services.facts.acting import Problem
 from dashboard.services.facts.connections import cause_of
+from dashboard.services.facts.zoom_apps import to_recall
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import first_seen
 from dashboard.services.setup.steps import (
@@ -29,6 +34,10 @@ from dashboard.services.setup.steps import (
 )
 from dashboard.services.validation import evidence
 from dashboard.services.validation.states import Evidence
+from dashboard.services.zoom_apps import apps
+
+_EVENTS_SAID = "events_said"
+"""Key of an admin's word; no step is done by it."""
 
 
 def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Facts:
@@ -41,26 +50,31 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         now: Aware.
     """
     milestones, people = _stored(session, app.id)
-    missing = set(listed(app.routing)) - milestones.keys()
+    missing = set(listed(app.routing, app.token_custody)) - milestones.keys()
     found = first_seen.find(session, app, missing)
     milestones |= found
     people |= _people(session, found)
     granting = _granting(session, app, milestones, people)
     is_all = not missing - found.keys()
     workspace = session.get(Workspace, app.workspace_id) if app.workspace_id else None
+    said = session.get(Milestone, (app.id, _EVENTS_SAID))
+    recall_status = evidence.recall_status(seen, now)
+    there = to_recall(recall_status, app.routing).problem
+    is_gone = there is Problem.GONE_FROM_RECALL
     return Facts(
         zoom_app=app,
         now=now,
         restored_at=seen.restored_at,
         zoom_status=evidence.zoom_status(seen, now),
-        recall_status=evidence.recall_status(seen, now),
+        recall_status=recall_status,
         milestones=milestones,
         people=people,
         # With all ticks there is nothing left to do with a user.
         user=None if is_all else _user(session, app, milestones, people, granting),
         granting=granting,
         has_event=_has_event(session, app, milestones),
-        cause=cause_of(app, workspace),
+        events_said_at=None if said is None else said.at,
+        cause=cause_of(app, workspace, is_gone=is_gone),
     )
 
 
@@ -136,15 +150,15 @@ def _granting(
 
 
 def _lacking(session: Session, app_id: UUID) -> Connection | None:
-    query = (
-        select(Connection)
-        .where(
-            col(Connection.zoom_app_id) == app_id,
-            col(Connection.token_state) == TokenState.MISSING_SCOPES,
-        )
-        .order_by(col(Connection.token_checked_at).desc(), col(Connection.id))
+    of_app = (
+        col(Connection.zoom_app_id) == app_id,
+        col(Connection.token_state) == TokenState.MISSING_SCOPES,
     )
-    return session.exec(query.limit(1)).first()
+    # Many may lack scopes: the index has the time, and one row is read.
+    checked = col(Connection.token_checked_at)
+    newest = select(func.max(checked)).where(*of_app).scalar_subquery()
+    query = select(Connection).where(*of_app, checked == newest)
+    return session.exec(query.order_by(col(Connection.id)).limit(1)).first()
 
 
 def _user(
@@ -190,7 +204,7 @@ def record_new(runtime: Runtime) -> int:
     with runtime.database.reading() as session:
         for app in _incomplete(session):
             known = stored(session, app.id)
-            missing = set(listed(app.routing)) - known.keys()
+            missing = set(listed(app.routing, app.token_custody)) - known.keys()
             found += first_seen.find(session, app, missing).values()
     if not found:
         return 0
@@ -218,6 +232,24 @@ def store(session: Session, sightings: Iterable[Milestone]) -> int:
     return added
 
 
+def say_events_added(
+    database: Database, zoom_app_id: UUID, *, actor: Actor, now: datetime
+) -> None:
+    """Store an admin's word that both events are added in Zoom; commits.
+
+    It is shown as such and completes nothing. The first word stays.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    word = Milestone(zoom_app_id=zoom_app_id, key=_EVENTS_SAID, at=now, proof="")
+    with database.writing() as session:
+        subject = apps.full_name(apps.get(session, zoom_app_id))
+        if store(session, [word]):
+            what = "zoom_app.events_said"
+            audit.record(session, actor, what, subject=subject, now=now)
+
+
 def is_missing(session: Session, app_id: UUID, key: StepKey) -> bool:
     """Whether this was never seen of the zoom app, as far as it is stored."""
     return session.get(Milestone, (app_id, key.value)) is None
@@ -228,17 +260,19 @@ def _incomplete(session: Session) -> list[ZoomApp]:
     lacks = [
         and_(
             col(ZoomApp.routing) == routing,
+            col(ZoomApp.token_custody) == custody,
             func.count(col(Milestone.key)).filter(col(Milestone.key).in_(keys))
             < len(keys),
         )
         for routing in Routing
-        if (keys := [key.value for key in listed(routing)])
+        for custody in TokenCustody
+        if (keys := [key.value for key in listed(routing, custody)])
     ]
     query = (
         select(ZoomApp.id)
         .outerjoin(Milestone, col(Milestone.zoom_app_id) == col(ZoomApp.id))
         .where(col(ZoomApp.retired_at).is_(None))
-        .group_by(col(ZoomApp.id), col(ZoomApp.routing))
+        .group_by(col(ZoomApp.id), col(ZoomApp.routing), col(ZoomApp.token_custody))
         .having(or_(*lacks))
     )
     ids = session.exec(query).all()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, union_all
+from sqlalchemy import union_all
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -173,6 +173,15 @@ def first_event(session: Session, app: ZoomApp) -> Webhook | None:
     ).first()
 
 
+def mapped_by_an_event(app_id: UUID, *, at: datetime) -> Milestone:
+    """Return the milestone of events that Zoom sends to Recall, shown by a mapping."""
+    said = (
+        "Recall mapped a new meeting after its sync had ended, so Zoom's "
+        "meeting.created reached it."
+    )
+    return milestone(app_id, StepKey.EVENT, at=at, proof=said)
+
+
 def _event(session: Session, app: ZoomApp) -> Milestone | None:
     found = first_event(session, app)
     if found is None:
@@ -197,33 +206,31 @@ def _subscribed(app: ZoomApp) -> Milestone | None:
 
 
 def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
+    found = session.exec(_taken(app.id)).first()
+    if found is None or found.delivered_at is None:
+        return None
+    return milestone(
+        app.id,
+        StepKey.DELIVERY,
+        at=found.delivered_at,
+        proof=f"Recall accepted {found.event or 'an event without a name'}.",
+        webhook_id=found.id,
+    )
+
+
+def _taken(app_id: UUID) -> SelectOfScalar[Webhook]:
     # No index covers delivered webhooks, and a long backlog may come before or after
     # them.
-    for order in (col(Webhook.id).asc(), col(Webhook.id).desc()):
-        found = session.exec(_taken(app.id, order)).first()
-        if found is not None and found.delivered_at is not None:
-            return milestone(
-                app.id,
-                StepKey.DELIVERY,
-                at=found.delivered_at,
-                proof=f"Recall accepted {found.event or 'an event without a name'}.",
-                webhook_id=found.id,
-            )
-    return None
-
-
-def _taken(app_id: UUID, order: ColumnElement[int]) -> SelectOfScalar[Webhook]:
-    stretch = (
-        select(Webhook.id)
-        .where(col(Webhook.zoom_app_id) == app_id)
-        .order_by(order)
-        .limit(STRETCH)
-        .subquery()
+    of_app = select(Webhook.id).where(col(Webhook.zoom_app_id) == app_id)
+    stretches = (
+        of_app.order_by(order).limit(STRETCH).subquery()
+        for order in (col(Webhook.id).asc(), col(Webhook.id).desc())
     )
+    ids = union_all(*(select(each.c.id) for each in stretches))
     return (
         select(Webhook)
         .where(
-            col(Webhook.id).in_(select(stretch.c.id)),
+            col(Webhook.id).in_(ids),
             col(Webhook.delivered_at).is_not(None),
             col(Webhook.event) != CHALLENGE,
         )
@@ -243,7 +250,8 @@ def _mapping(session: Session, app: ZoomApp) -> Milestone | None:
     found = session.exec(
         select(MeetingMapping)
         .where(col(MeetingMapping.connection_id).in_(select(stretch.c.id)))
-        .order_by(col(MeetingMapping.id))
+        # Not by the key: PostgreSQL would read all mappings in its order to find one.
+        .order_by(col(MeetingMapping.synced_at), col(MeetingMapping.id))
         .limit(1)
     ).first()
     if found is None:

@@ -2,9 +2,11 @@
 
 They are in the order in which they are done. Three are done early and proved late: Zoom
 sends events about connected users only, the redirect URL is first used by a connect
-attempt, and a join token needs a mapped meeting. Recall keeps the tokens and does not
-say their scopes (docs/contracts/recall.md 3.5, checked 2026-11-23), so a scope is
-proved by a call that needs it, or named by Zoom's refusal.
+attempt, and a join token needs a mapped meeting. With routing direct no event comes by
+here: Zoom's list of the subscription, or a meeting that Recall maps without a sync,
+proves that they were added; an admin's word is shown and proves nothing. Recall keeps
+the tokens and does not say their scopes (docs/contracts/recall.md 3.5, checked
+2026-11-23), so a scope is proved by a call that needs it, or named by Zoom's refusal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +58,6 @@ class Target(StrEnum):
 _SEEN_HERE = (
     StepKey.CHALLENGE,
     StepKey.RECALL_VALIDATED,
-    StepKey.EVENT,
     StepKey.DELIVERY,
 )
 _LISTED = {
@@ -99,6 +100,8 @@ class SetupStep:
         target: Where to do it, where there is a place.
         pmi: Personal meeting id that belongs to the proof.
         connection_id: What the target is about, when it is a connection.
+        said_at: When an admin said that it is done; no proof.
+        names: Of connected users, as the sentences may have them.
     """
 
     key: StepKey
@@ -111,6 +114,27 @@ class SetupStep:
     target: Target | None = None
     pmi: int | None = None
     connection_id: UUID | None = None
+    said_at: datetime | None = None
+    names: frozenset[str] = frozenset()
+
+    @property
+    def nameless(self) -> "SetupStep":
+        """The same for people who may not see users: no names, no personal meeting."""
+
+        def without(text: str) -> str:
+            for name in sorted(self.names, key=len, reverse=True):
+                text = text.replace(name, "a user")
+            return text[:1].upper() + text[1:]
+
+        return replace(
+            self,
+            proof=without(self.proof),
+            remark=without(self.remark),
+            next=without(self.next),
+            pmi=None,
+            connection_id=None,
+            names=frozenset(),
+        )
 
     @property
     def is_proven(self) -> bool:
@@ -176,9 +200,16 @@ class Checklist:
         return done[-1] if done else None
 
 
-def listed(routing: Routing) -> Sequence[StepKey]:
-    """Return the steps that an app of this routing can reach, in their order."""
-    return _LISTED[routing]
+def listed(routing: Routing, custody: TokenCustody) -> Sequence[StepKey]:
+    """Return the steps that such an app can reach, in their order.
+
+    With tokens on the customer's own server users connect in the customer's product:
+    its redirect URL is never seen here.
+    """
+    keys = _LISTED[routing]
+    if custody is TokenCustody.OWN_SERVER:
+        return tuple(key for key in keys if key is not StepKey.REDIRECT)
+    return keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +341,7 @@ class Facts:
         user: A connected user to go on with; None while nobody is connected.
         granting: What is known of the scopes.
         has_event: Whether an event of Zoom's ever arrived.
+        events_said_at: When an admin said that the events are added in Zoom.
         cause: Why none of its users gets a token; None for nothing that is known.
     """
 
@@ -323,6 +355,7 @@ class Facts:
     user: Connection | None = None
     granting: ScopeFacts = field(default_factory=ScopeFacts)
     has_event: bool = False
+    events_said_at: datetime | None = None
     cause: Cause | None = None
 
     def read(self, row: Connection) -> Standing:
@@ -347,7 +380,13 @@ class Facts:
 
 def list_steps(facts: Facts) -> Sequence[SetupStep]:
     """Return the steps in their order. Pure."""
-    return [_step(key, facts) for key in listed(facts.zoom_app.routing)]
+    app = facts.zoom_app
+    scopes_of = facts.granting
+    known = [facts.user, scopes_of.granted, scopes_of.working, scopes_of.lacking]
+    people = [row for row in (*facts.people.values(), *known) if row is not None]
+    names = frozenset(map(name_of, people))
+    steps = [_step(key, facts) for key in listed(app.routing, app.token_custody)]
+    return [replace(step, names=names) for step in steps]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,6 +403,7 @@ class _Current:
     tone: str | None = None
     connection_id: UUID | None = None
     outdated: str = ""
+    said_at: datetime | None = None
 
 
 def _step(key: StepKey, facts: Facts) -> SetupStep:
@@ -392,6 +432,7 @@ def _not_done(step: SetupStep, now: _Current) -> SetupStep:
         next=now.next,
         target=now.target,
         connection_id=now.connection_id,
+        said_at=now.said_at,
     )
 
 
@@ -434,7 +475,8 @@ def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: C901, PLR0911 - o
 
 
 def _user(facts: Facts) -> _Current:
-    if facts.zoom_app.token_custody is TokenCustody.OWN_SERVER:
+    app = facts.zoom_app
+    if app.token_custody is TokenCustody.OWN_SERVER:
         return _Current(
             next="Enter your callback URL and add your own account.",
             target=Target.CONNECT,
@@ -442,7 +484,9 @@ def _user(facts: Facts) -> _Current:
     undone = [
         name
         for key, name in _ADDED_BEFORE.items()
-        if key in listed(facts.zoom_app.routing) and key not in facts.milestones
+        if key in listed(app.routing, app.token_custody)
+        and key not in facts.milestones
+        and not (key is StepKey.EVENT and facts.events_said_at)
     ]
     first = f"Add {' and '.join(undone)} in Zoom. Then open" if undone else "Open"
     return _Current(
@@ -458,6 +502,8 @@ _ADDED_BEFORE = {
 
 
 def _event(facts: Facts) -> _Current:
+    if facts.zoom_app.routing is Routing.DIRECT:
+        return _event_at_recall(facts)
     if facts.user is None:
         return _Current(
             next="Add meeting.created and user.updated in Zoom, then save. Zoom sends "
@@ -471,12 +517,35 @@ def _event(facts: Facts) -> _Current:
     )
 
 
-def _redirect(facts: Facts) -> _Current:
-    if facts.zoom_app.token_custody is TokenCustody.OWN_SERVER:
-        return _Current(
-            next="Enter your product's own redirect URL in Zoom. Your users connect "
-            "there.",
+def _event_at_recall(facts: Facts) -> _Current:
+    """Return how the events stand when Zoom posts them to Recall."""
+    at, add = facts.events_said_at, ""
+    if at is None:
+        add = "Add meeting.created and user.updated in Zoom, then save. "
+    if facts.user is None:
+        how = (
+            "The events go to Recall, not here: the first meeting that Recall maps "
+            "because of one proves it later."
         )
+    else:
+        how = (
+            f"{_schedule_a_meeting(facts)} Then press Check now on the connection's "
+            "page. Don't sync the meetings first: that maps them without an event."
+        )
+    return _Current(
+        remark=""
+        if at is None
+        else f"An admin said on {at:%Y-%m-%d %H:%M} UTC that "
+        "both are added. Nothing has shown it yet.",
+        tone=None if at is None else "waiting",
+        next=f"{add}{how}",
+        target=Target.WEBHOOKS if facts.user is None else Target.CONNECTION,
+        connection_id=None if facts.user is None else facts.user.id,
+        said_at=at,
+    )
+
+
+def _redirect(facts: Facts) -> _Current:
     if facts.user is None:
         return _Current(
             next="Paste the redirect URL in Zoom, then save. The first connect attempt "

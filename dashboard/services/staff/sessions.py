@@ -6,9 +6,12 @@ so a copy of the cookie is worth nothing from then on.
 
 import hashlib
 import secrets
+import string
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -19,20 +22,48 @@ from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import StorageError
 from dashboard.models.staff import Staff, StaffSession
+from dashboard.settings import Settings
 
-LASTS = timedelta(hours=12)
-"""After this the person signs in again, however busy they were."""
 
-IDLE = timedelta(hours=1)
-"""After so long without anything that the person did, too."""
+@dataclass(frozen=True, kw_only=True)
+class Lifetime:
+    """How long sessions last.
 
+    Attributes:
+        idle: After so long without anything that the person did, they sign in again.
+        longest: After so long they do, however busy they were.
+    """
+
+    idle: timedelta
+    longest: timedelta
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings say."""
+        return cls(
+            idle=timedelta(minutes=settings.session_idle_minutes),
+            longest=timedelta(hours=settings.session_hours),
+        )
+
+
+_HANDLE = 16
 _NOTED_EVERY = timedelta(minutes=1)
 
 
-def begin(
-    session: Session, staff_id: UUID, *, address: str, user_agent: str, now: datetime
+def begin(  # noqa: PLR0913 - the facts of one session, all named
+    session: Session,
+    staff_id: UUID,
+    *,
+    address: str,
+    user_agent: str,
+    now: datetime,
+    second_factor: str = "",
+    proven_at: datetime | None = None,
 ) -> str:
-    """Begin a session and return its secret, for the cookie; the caller commits."""
+    """Begin a session and return its secret, for the cookie; the caller commits.
+
+    The person has just proved who they are, or did at `proven_at`.
+    """
     secret = secrets.token_urlsafe(32)
     session.add(
         StaffSession(
@@ -42,29 +73,61 @@ def begin(
             last_used_at=now,
             address=address[:64],
             user_agent=user_agent[:200],
+            second_factor=second_factor,
+            proven_at=min(now, proven_at or now),
         )
     )
+    person = session.get(Staff, staff_id)
+    if person is not None:
+        person.last_sign_in_at = now
+        session.add(person)
     return secret
 
 
+def note_proof(
+    session: Session, session_id: str, *, second_factor: str = "", now: datetime
+) -> None:
+    """Note that the person proved again who they are; the caller commits."""
+    values: dict[str, object] = {"proven_at": now}
+    if second_factor:
+        values["second_factor"] = second_factor
+    session.exec(
+        update(StaffSession).where(col(StaffSession.id) == session_id).values(values)
+    )
+
+
+def forget_second_factor(session: Session, session_id: str, named: str) -> None:
+    """Let a session with this second factor count as without; the caller commits."""
+    session.exec(
+        update(StaffSession)
+        .where(
+            col(StaffSession.id) == session_id,
+            col(StaffSession.second_factor) == named,
+        )
+        .values(second_factor="")
+    )
+
+
 def find(
-    session: Session, secret: str, *, now: datetime
+    session: Session, secret: str, *, lifetime: Lifetime, now: datetime
 ) -> tuple[StaffSession, Staff] | None:
     """Return the session with this secret and its person, while it lasts."""
     query = (
         select(StaffSession, Staff)
         .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
-        .where(col(StaffSession.id) == hashed(secret), *_lasts(now))
+        .where(col(StaffSession.id) == hashed(secret), *_lasts(lifetime, now))
     )
     return session.exec(query).first()
 
 
-def alive(session: Session, ids: Collection[str], *, now: datetime) -> set[str]:
+def alive(
+    session: Session, ids: Collection[str], *, lifetime: Lifetime, now: datetime
+) -> set[str]:
     """Return those of these sessions that last; by the hashes of their secrets."""
     query = (
         select(StaffSession.id)
         .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
-        .where(col(StaffSession.id).in_(list(ids)), *_lasts(now))
+        .where(col(StaffSession.id).in_(list(ids)), *_lasts(lifetime, now))
     )
     return set(session.exec(query))
 
@@ -95,9 +158,53 @@ def note_use(
         )
 
 
+def of_person(
+    session: Session, staff_id: UUID, *, lifetime: Lifetime, now: datetime
+) -> Sequence[StaffSession]:
+    """Return the sessions of a person that last, the one used last first."""
+    query = (
+        select(StaffSession)
+        .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
+        .where(col(StaffSession.staff_id) == staff_id, *_lasts(lifetime, now))
+        .order_by(col(StaffSession.last_used_at).desc(), col(StaffSession.id))
+    )
+    return session.exec(query).all()
+
+
+def end_one_of(session: Session, staff_id: UUID, handle: str) -> bool:
+    """End the session of a person that a page names; the caller commits.
+
+    Args:
+        session: Writing.
+        staff_id: Whose it must be.
+        handle: As `handle_of` gave it.
+    """
+    if len(handle) != _HANDLE or not set(handle) <= set(string.hexdigits):
+        return False
+    gone = delete(StaffSession).where(
+        col(StaffSession.staff_id) == staff_id,
+        col(StaffSession.id).startswith(handle, autoescape=True),
+    )
+    return rows_changed(session.exec(gone)) > 0
+
+
+def handle_of(row: StaffSession) -> str:
+    """Return how a page names a session: the beginning of the stored hash."""
+    return row.id[:_HANDLE]
+
+
 def end(session: Session, session_id: str) -> None:
     """End one session; the caller commits."""
     session.exec(delete(StaffSession).where(col(StaffSession.id) == session_id))
+
+
+def end_others(session: Session, staff_id: UUID, session_id: str) -> None:
+    """End every session of a person but this one; the caller commits."""
+    session.exec(
+        delete(StaffSession).where(
+            col(StaffSession.staff_id) == staff_id, col(StaffSession.id) != session_id
+        )
+    )
 
 
 def end_all(session: Session, staff_id: UUID) -> None:
@@ -105,11 +212,11 @@ def end_all(session: Session, staff_id: UUID) -> None:
     session.exec(delete(StaffSession).where(col(StaffSession.staff_id) == staff_id))
 
 
-def forget_ended(database: Database, clock: Clock) -> int:
+def forget_ended(database: Database, lifetime: Lifetime, clock: Clock) -> int:
     """Delete the sessions that ran out: the worker's chore; commits."""
     now = clock.now()
-    is_over = (col(StaffSession.created_at) <= now - LASTS) | (
-        col(StaffSession.last_used_at) <= now - IDLE
+    is_over = (col(StaffSession.created_at) <= now - lifetime.longest) | (
+        col(StaffSession.last_used_at) <= now - lifetime.idle
     )
     with database.reading() as session:
         if (
@@ -126,9 +233,9 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
-def _lasts(now: datetime) -> Sequence[ColumnElement[bool]]:
+def _lasts(lifetime: Lifetime, now: datetime) -> Sequence[ColumnElement[bool]]:
     return (
-        col(StaffSession.created_at) > now - LASTS,
-        col(StaffSession.last_used_at) > now - IDLE,
+        col(StaffSession.created_at) > now - lifetime.longest,
+        col(StaffSession.last_used_at) > now - lifetime.idle,
         col(Staff.disabled_at).is_(None),
     )

@@ -1,34 +1,45 @@
 """Needs attention: problems a person should fix, one sentence and one action each."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from sqlmodel import Session, col, func, or_, select
 
+from dashboard.errors import VaultError
 from dashboard.formatting import duration_words
 from dashboard.models.circuit import CircuitKind
 from dashboard.models.connection import Connection
 from dashboard.models.erasure import Erasure
+from dashboard.models.own_server import OwnServer
 from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
+from dashboard.services.alert_channels import channels
+from dashboard.services.audit import streaming, verifying
 from dashboard.services.connect import attempts
+from dashboard.services.encryption import ages
+from dashboard.services.endpoints import endpoints
 from dashboard.services.erasure.erasures import DEADLINE
 from dashboard.services.facts import zoom_apps as zoom_app_facts
 from dashboard.services.facts.acting import Act, Problem, Who, remedy
 from dashboard.services.facts.connections import Shown
+from dashboard.services.grants import own_servers
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.host import events
 from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
+from dashboard.services.relay.results import PAUSED_AFTER
 from dashboard.services.rotation import progress
 from dashboard.services.status import traffic
 from dashboard.services.status.overview import AppOverview
 from dashboard.services.zoom_apps import secret_changes
 from dashboard.settings import public_url_trouble
+from dashboard.vault import Vault
 
 LOOKED_AT = 1000
 """At most so many webhooks are counted; more is written "1,000+"."""
@@ -49,6 +60,7 @@ class Item:
         place: Where the next step is done, if not where the problem's is.
         zoom_app_id: What the action is about.
         token_state: Which connections the action is about.
+        subject: Which workspace or alert channel it is about, if it is one.
     """
 
     problem: Problem
@@ -59,6 +71,7 @@ class Item:
     place: Act | None = None
     zoom_app_id: UUID | None = None
     token_state: Shown | None = None
+    subject: UUID | None = None
 
     @property
     def who(self) -> Who:
@@ -91,10 +104,7 @@ def webhooks(number: int, *, is_more: bool) -> str:
 _CONNECTIONS = {
     Shown.RECONNECT_NEEDED: (
         Problem.INVALID,
-        (
-            "{who} of {app} {needs} to reconnect: Zoom no longer accepts their "
-            "authorization."
-        ),
+        "{who} of {app} {needs} to reconnect: bots get no token for them any more.",
     ),
     Shown.UNHEALTHY_IN_RECALL: (
         Problem.UNHEALTHY,
@@ -121,7 +131,26 @@ def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator
             zoom_app_id=each.app.id,
         )
     yield from _about_connections(each)
+    yield from _about_share(each)
+    yield from _about_refused(each)
     yield from _about_lost_attempts(session, each.app, now)
+    yield from _about_own_server(session, each.app)
+
+
+def _about_own_server(session: Session, app: ZoomApp) -> Iterator[Item]:
+    if app.token_custody is not TokenCustody.OWN_SERVER:
+        return
+    row = session.get(OwnServer, app.id)
+    said = "" if row is None else own_servers.about_strangers(row)
+    if row is not None and said:
+        yield Item(
+            problem=Problem.OWN_SERVER_STRANGERS,
+            tone=TROUBLE,
+            sentence=f"{name(app)}: {said}",
+            detail="Recall could be given another user's token.",
+            since=row.strangers_tested_at,
+            zoom_app_id=app.id,
+        )
 
 
 def _about_connections(each: AppOverview) -> Iterator[Item]:
@@ -152,6 +181,63 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
                 zoom_app_id=each.app.id,
                 token_state=state,
             )
+
+
+LEAST_HEALTHY = 0.8
+"""Below this share of the connections whose state is known, something is amiss."""
+
+FEWEST_CONNECTIONS = 10
+"""Of fewer no share is told: each says for itself what is wrong."""
+
+_BROKEN = (Shown.RECONNECT_NEEDED, Shown.UNHEALTHY_IN_RECALL, Shown.MISSING_SCOPES)
+
+
+def healthy_share(each: AppOverview) -> float | None:
+    """Return the share of healthy connections; None of too few that are known."""
+    working = each.connections[Shown.HEALTHY] + each.connections[Shown.EXPIRING]
+    known = working + sum(each.connections[shown] for shown in _BROKEN)
+    return None if known < FEWEST_CONNECTIONS else working / known
+
+
+def _about_share(each: AppOverview) -> Iterator[Item]:
+    share = healthy_share(each)
+    if each.cause is not None or share is None or share >= LEAST_HEALTHY:
+        return
+    worst = max(_BROKEN, key=lambda shown: each.connections[shown])
+    yield Item(
+        problem=Problem.HEALTHY_SHARE,
+        tone=TROUBLE,
+        sentence=f"Only {share:.0%} of the connections of {name(each.app)} are "
+        "healthy.",
+        detail="Those whose state is not known are not counted.",
+        zoom_app_id=each.app.id,
+        token_state=worst,
+    )
+
+
+MANY_REFUSED = 50
+"""So many rejected requests in this hour and the last one are worth a look."""
+
+
+def refused_lately(each: AppOverview) -> int:
+    """Return how many requests were rejected in this hour and the last one."""
+    return sum(hour.refused for hour in each.traffic.hours[-2:])
+
+
+def _about_refused(each: AppOverview) -> Iterator[Item]:
+    events, number = each.standing.events, refused_lately(each)
+    is_said = events is not None and events.problem is Problem.ALL_REJECTED
+    if is_said or number < MANY_REFUSED:
+        return
+    yield Item(
+        problem=Problem.REFUSED_MANY,
+        tone=WAITING,
+        sentence=f"{number:,} requests for {name(each.app)} were rejected in this hour "
+        "and the last one.",
+        detail="What is signed correctly is stored and delivered all the same.",
+        since=each.traffic.hours[-2].starts_at,
+        zoom_app_id=each.app.id,
+    )
 
 
 def _about_lost_attempts(
@@ -250,6 +336,7 @@ def _about_paused(
             since=fact.since,
             place=Act.WORKSPACES if is_workspace else Act.ZOOM_APP,
             zoom_app_id=None if is_workspace else state.id,
+            subject=state.id if is_workspace else None,
         )
 
 
@@ -346,13 +433,30 @@ def about_erasures(session: Session, *, now: datetime) -> Iterator[Item]:
     )
 
 
-def items(
+def about_endpoints(session: Session) -> Iterator[Item]:
+    """Yield endpoints that were paused because they failed for days."""
+    for row in endpoints.paused_automatically(session):
+        yield Item(
+            problem=Problem.ENDPOINT_PAUSED,
+            tone=TROUBLE,
+            sentence=f"Endpoint {row.host} is paused: nothing succeeded for "
+            f"{PAUSED_AFTER.days} days.",
+            detail="What it is to get is queued.",
+            since=row.paused_at,
+            subject=row.id,
+        )
+
+
+def items(  # noqa: PLR0913 - what the page knows, all named
     session: Session,
     apps: Sequence[AppOverview],
     *,
     public_url: str,
     now: datetime,
     worker: WorkerStatus | None = None,
+    has_unnamed_proxy: bool = False,
+    secret_reminder_days: int = 0,
+    vault: Vault | None = None,
 ) -> Sequence[Item]:
     """Return what needs attention, the worst first.
 
@@ -362,6 +466,9 @@ def items(
         public_url: The dashboard's public URL.
         now: Aware.
         worker: Whether the background worker runs, if that was read already.
+        has_unnamed_proxy: Whether requests come through a proxy that is not trusted.
+        secret_reminder_days: From which age on a secret is to be replaced; 0: never.
+        vault: To see whether its keys open what is stored.
     """
     worker = worker or heartbeats.find(session, now=now)
     workspaces = session.exec(select(Workspace).order_by(col(Workspace.name))).all()
@@ -373,15 +480,22 @@ def items(
     found = [
         *(_about_worker(worker) if apps else ()),
         *_about_restore(session),
+        *_about_audit(session),
+        *_about_disk(session),
+        *(_about_keys(workspaces, apps, vault) if vault is not None else ()),
+        *_about_channels(session, now=now),
         *_about_workspaces(workspaces, now=now),
         *_about_token_calls(
             session, [each for each in workspaces if each.id in holding], now=now
         ),
         *_about_address(public_url),
+        *(_about_proxy() if has_unnamed_proxy else ()),
+        *_about_secrets(session, secret_reminder_days, now=now),
         *_about_clock(session, now=now),
         *about_webhooks(session, [each.app for each in apps], worker=worker, now=now),
         *about_rotations(session, now=now),
         *about_erasures(session, now=now),
+        *about_endpoints(session),
     ]
     for each in apps:
         found += about_app(session, each, now=now)
@@ -432,6 +546,143 @@ def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
         since=since,
         place=Act.NONE if ahead is None else Act.SEE_AHEAD,
     )
+
+
+def _about_proxy() -> Iterator[Item]:
+    yield Item(
+        problem=Problem.PROXY_NOT_TRUSTED,
+        tone=WAITING,
+        sentence="Requests come through a proxy that is not trusted.",
+        detail="All sign-ins seem to come from one address, so wrong passwords of one "
+        "person make others wait. The audit log shows the proxy's address.",
+    )
+
+
+def _about_secrets(session: Session, days: int, *, now: datetime) -> Iterator[Item]:
+    """Yield one item about the keys and secrets that are old."""
+    old = ages.old(ages.all_of(session), days=days, now=now) if days else []
+    if not old:
+        return
+    number = "1 key or secret is" if len(old) == 1 else f"{len(old):,} keys and secrets"
+    yield Item(
+        problem=Problem.SECRETS_OLD,
+        tone=WAITING,
+        sentence=f"{number} older than {days:,} days."
+        if len(old) == 1
+        else f"{number} are older than {days:,} days.",
+        detail=f"The oldest: {old[0].words}.",
+        since=old[0].since + timedelta(days=days),
+    )
+
+
+def _about_audit(session: Session) -> Iterator[Item]:
+    """Yield that the audit log was altered, or can't be streamed out."""
+    broken = verifying.known_problem(session)
+    if broken:
+        yield Item(
+            problem=Problem.AUDIT_BROKEN,
+            tone=TROUBLE,
+            sentence=f"The audit log is not whole. {broken}",
+            detail="Nothing new is sealed until it is looked into.",
+            since=None,
+        )
+    stream = streaming.problem(session)
+    if stream is not None:
+        yield Item(
+            problem=Problem.AUDIT_STREAM,
+            tone=TROUBLE,
+            sentence="The audit log can't be written to DASHBOARD_AUDIT_STREAM: "
+            f"{stream.problem}.",
+            detail="No entry is lost: it goes on where it stopped.",
+            since=stream.failed_at,
+        )
+
+
+LEAST_FREE = 500 * 1024 * 1024
+"""Bytes that must be free beside the SQLite database."""
+
+
+def free_bytes(session: Session) -> int | None:
+    """Return how many are free where the database is; None on PostgreSQL."""
+    place = session.get_bind().engine.url.database
+    if session.get_bind().dialect.name != "sqlite" or not place:
+        return None
+    try:
+        return shutil.disk_usage(Path(place).parent).free
+    except OSError:
+        return None
+
+
+def _about_disk(session: Session) -> Iterator[Item]:
+    free = free_bytes(session)
+    if free is not None and free < LEAST_FREE:
+        yield Item(
+            problem=Problem.DISK_FULL,
+            tone=TROUBLE,
+            sentence="The disk of the database is almost full: "
+            f"{free // 1024**2:,} MB are free.",
+            detail="When it is full, webhooks can't be stored and Zoom is answered "
+            "503.",
+        )
+
+
+def sealed_by_unknown_key(
+    workspaces: Sequence[Workspace], apps: Sequence[AppOverview], vault: Vault
+) -> Sequence[str]:
+    """Return whose secrets the keys of this process don't open."""
+    return [
+        *(
+            f"the workspace {each.name}"
+            for each in workspaces
+            if not _opens(vault, each.api_key, "workspace", "api_key", each.id)
+        ),
+        *(
+            name(each.app)
+            for each in apps
+            if not _opens(
+                vault, each.app.secret_token, "zoom_app", "secret_token", each.app.id
+            )
+        ),
+    ]
+
+
+def _opens(
+    vault: Vault, sealed: bytes | None, table: str, column: str, row: UUID
+) -> bool:
+    try:
+        return not sealed or bool(
+            vault.open(sealed, table=table, column=column, row=row)
+        )
+    except VaultError:
+        return False
+
+
+def _about_keys(
+    workspaces: Sequence[Workspace], apps: Sequence[AppOverview], vault: Vault
+) -> Iterator[Item]:
+    found = sealed_by_unknown_key(workspaces, apps, vault)
+    if found:
+        more = f" and of {len(found) - 1} more" if len(found) > 1 else ""
+        yield Item(
+            problem=Problem.KEYS_WRONG,
+            tone=TROUBLE,
+            sentence=f"The secrets of {found[0]}{more} can't be decrypted with this "
+            "server's keys.",
+            detail="They are stored as they were; nothing was changed.",
+        )
+
+
+def _about_channels(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield channels of alerts whose messages do not arrive."""
+    for channel in channels.failing(session, now=now):
+        yield Item(
+            problem=Problem.CHANNEL_FAILS,
+            tone=TROUBLE,
+            sentence=f"Alerts don't arrive through the channel {channel.name}.",
+            detail=channel.trouble,
+            since=channel.failing_since,
+            subject=channel.id,
+        )
 
 
 def _about_restore(session: Session) -> Iterator[Item]:
@@ -485,6 +736,7 @@ def _about_workspaces(
                 sentence=fact.sentence,
                 detail=fact.reason,
                 since=fact.since,
+                subject=workspace.id,
             )
 
 
@@ -524,6 +776,7 @@ def _about_token_calls(
                 sentence="Token requests to the workspace "
                 f"{workspace.name} are not verified.",
                 detail="Anyone who learns a token address gets live Zoom tokens.",
+                subject=workspace.id,
             )
         elif not workspace.requires_signature:
             yield Item(
@@ -533,6 +786,7 @@ def _about_token_calls(
                 f"{workspace.name}.",
                 detail="Anyone who learns a token address gets live Zoom tokens.",
                 since=calls.unsigned_at,
+                subject=workspace.id,
             )
         elif calls.unsigned_at is not None and calls.unsigned_at > now - _RECENT:
             yield Item(
@@ -543,6 +797,7 @@ def _about_token_calls(
                 detail="If it came from Recall, bots get no tokens. Otherwise someone "
                 "knows a token address: replace it on the connection's page.",
                 since=calls.unsigned_at,
+                subject=workspace.id,
             )
 
 

@@ -64,14 +64,16 @@ def list_apps(
     """
     read = zoom_app_facts.Reader(session, now=now, is_worked=worker)
     every = apps.list_all(session)
-    causes = {
-        app.id: cause
+    gone = evidence.deleted_in_recall(session, now=now)
+    found = {
+        app.id: facts.cause_of(app, _workspace(app, read), is_gone=app.id in gone)
         for app in every
-        if (cause := facts.cause_of(app, _workspace(app, read))) is not None
     }
+    causes = {app_id: cause for app_id, cause in found.items() if cause is not None}
     connections = facts.counts(session, broken=causes, now=now)
     used = [app for app in every if app.retired_at is None]
     days = traffic.last_days(session, [app.id for app in used], now=now)
+    for_admin = _for_admin(session)
     return [
         _overview(
             session,
@@ -79,6 +81,7 @@ def list_apps(
             read=read,
             connections=connections,
             cause=causes.get(app.id),
+            for_admin=for_admin.get(app.id, 0),
             day=days[app.id],
             now=now,
         )
@@ -97,6 +100,7 @@ def _overview(  # noqa: PLR0913 - what it is made of
     read: Reader,
     connections: Mapping[tuple[UUID, Shown], int],
     cause: Cause | None,
+    for_admin: int,
     day: Traffic,
     now: datetime,
 ) -> AppOverview:
@@ -109,15 +113,12 @@ def _overview(  # noqa: PLR0913 - what it is made of
         traffic=day,
         connections=counted,
         cause=cause,
-        unknown_for_admin=_for_admin(session, app.id)
-        if counted[Shown.UNKNOWN] and cause is None
-        else 0,
+        unknown_for_admin=for_admin if cause is None else 0,
     )
 
 
-def _for_admin(session: Session, zoom_app_id: UUID) -> int:
-    query = select(func.count()).where(
-        facts.unknown_acted_on_by(Who.ADMIN),
-        col(Connection.zoom_app_id) == zoom_app_id,
-    )
-    return session.exec(query).one()
+def _for_admin(session: Session) -> Mapping[UUID, int]:
+    """Count by zoom app; of those that something is wrong with it says nothing."""
+    app_id = col(Connection.zoom_app_id)
+    query = select(app_id, func.count()).where(facts.unknown_acted_on_by(Who.ADMIN))
+    return dict(session.exec(query.group_by(app_id)).all())

@@ -128,8 +128,8 @@ def summary(  # noqa: PLR0913 - what it is made of
         recall_app_id=app.recall_app_id,
         webhook_url=urls.webhook_url(public_url, app.id),
         recall_webhook_url=recall_url,
-        redirect_url=urls.redirect_url(public_url),
-        connect_url=urls.connect_url(public_url, app.slug),
+        redirect_url=urls.redirect_url(settings.hosted_url or public_url),
+        connect_url=urls.connect_url(settings.hosted_url or public_url, app.slug),
         zoom_to_dashboard=evidence.zoom_status(seen, now).state,
         dashboard_to_recall=evidence.recall_status(seen, now).state,
     )
@@ -243,7 +243,7 @@ def page(
         scopes=scopes.list_for(app),
         address_trouble=public_url_trouble(public_url),
         redirect_trouble=redirect_url_trouble(
-            public_url,
+            settings.hosted_url or public_url,
             is_development=app.environment is Environment.DEVELOPMENT,
             is_for_recall=app.token_custody is TokenCustody.RECALL,
         ),
@@ -251,7 +251,13 @@ def page(
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),
         zoom_says=_zoom_says(session, app, zoom_status, now),
-        zoom_console=urls.zoom_console_url(settings, app.client_id, app.zoom_cloud),
+        zoom_console=urls.zoom_console_url(
+            settings,
+            app.client_id,
+            app.zoom_cloud,
+            app_id=app.marketplace_app_id,
+            environment=app.environment,
+        ),
         recall_console=urls.recall_console_url(settings, own.region) if own else None,
     )
 

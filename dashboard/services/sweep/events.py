@@ -23,6 +23,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import former_emails
 from dashboard.services.connections import members, recording
 from dashboard.services.connections.event_facts import (
     Became,
@@ -32,6 +33,7 @@ from dashboard.services.connections.event_facts import (
     read,
 )
 from dashboard.services.connections.members import Named
+from dashboard.services.former_emails import Change
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY, make_mappings_due
 from dashboard.services.timeline import notes
@@ -219,6 +221,10 @@ def _apply_profile(
         row.display_name = facts.display_name or row.display_name
         row.email = facts.email or row.email
         row.profile_seen_at = facts.at
+    # Of an event that came late, its new email is a former one too.
+    for former in (before[2], facts.former_email, facts.email):
+        change = Change(former=former, current=row.email)
+        former_emails.keep(session, row.id, [change], at=facts.at)
     if (row.pmi, row.display_name, row.email) != before:
         _check_again(session, row, now=now)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
-from dashboard.models.connection import Connection
+from dashboard.models.connection import Connection, TokenCause
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import actions
@@ -43,11 +43,17 @@ class OnDemandChecks:
         self._missed: dict[UUID, str] = {}
         self._lock = Lock()
 
-    def begin(self, connection_ids: Collection[UUID]) -> None:
+    def begin(
+        self, connection_ids: Collection[UUID], *, has_meeting: bool = False
+    ) -> None:
         """Start a check of each that was not checked within a minute, as room allows.
 
         Nothing is started for a zoom app whose credentials are in doubt: each check
         would be an error that Recall counts against its user.
+
+        Args:
+            connection_ids: Of `Answer.unsure`.
+            has_meeting: Whether Recall's list of meetings is asked about too.
         """
         if not connection_ids:
             return
@@ -59,7 +65,8 @@ class OnDemandChecks:
             recent = {k: v for k, v in self._begun.items() if _is_recent(v[0], now)}
             self._missed = {k: v for k, v in self._missed.items() if k in recent}
             for row in rows:
-                is_known = row.id in recent or _is_recent(row.token_checked_at, now)
+                is_seen = _is_just_seen(row, now, has_meeting=has_meeting)
+                is_known = row.id in recent or is_seen
                 if is_known or not self._threads.room or self._threads.busy(row.id):
                     continue
                 thread = self._threads.begin(row.id, partial(self._check, row.id))
@@ -112,6 +119,17 @@ def _is_useful(session: Session, row: Connection) -> bool:
     app = session.get_one(ZoomApp, row.zoom_app_id)
     is_sure = app.pair_doubted_at is None and app.verdict is not Verdict.WRONG
     return is_sure and app.recall_app_id is not None
+
+
+def _is_just_seen(row: Connection, now: datetime, *, has_meeting: bool) -> bool:
+    """Whether all that a question needs was: the token, and maybe Recall's list.
+
+    That Recall gave no token is decided by the check after the one that saw it first.
+    """
+    if row.token_cause is TokenCause.NO_TOKEN:
+        return False
+    is_listed = not has_meeting or _is_recent(row.mappings_seen_at, now)
+    return is_listed and _is_recent(row.token_checked_at, now)
 
 
 def _is_recent(at: datetime | None, now: datetime) -> bool:

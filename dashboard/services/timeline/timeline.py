@@ -84,11 +84,6 @@ class Line:
     number: int
 
     @property
-    def day(self) -> str:
-        """The date in UTC: "2026-11-23"."""
-        return self.at.date().isoformat()
-
-    @property
     def place(self) -> tuple[datetime, int, int]:
         """What lines are ordered by."""
         return self.at, self.rank, self.number

@@ -26,10 +26,11 @@ from dashboard.clients.recall.replies import (
     Stretch,
 )
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
+from dashboard.clock import SKEW
 from dashboard.errors import CUT, UpstreamError, words
 from dashboard.models.connection import SETTLED, Connection, TokenCause, TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.facts.connections import DELETED_IN_RECALL
+from dashboard.services.facts.connections import DELETED_IN_RECALL, REFUSED_BY_ZOOM
 from dashboard.services.zoom_apps import scopes
 from dashboard.services.zoom_apps.scopes import AsksForScopes
 
@@ -88,6 +89,7 @@ class CheckResult:
             that is not known, or Recall gave it up.
         user_id: Whose token it should be, as far as it is known; not of accounts.
         became: What Zoom's last event of that kind says the user became.
+        begun_at: When it was begun: what it read of a list may be as old as that.
     """
 
     kind: Kind = Kind.USER_LEVEL
@@ -102,6 +104,7 @@ class CheckResult:
     others: Others = Others.UNKNOWN
     user_id: str | None = None
     became: str = ""
+    begun_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +210,18 @@ def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
     return None
 
 
+def end_of(token: AccessToken, *, now: datetime) -> datetime:
+    """Return until when a token that works may be taken to work.
+
+    Zoom's tokens live an hour (docs/contracts/zoom.md 3.5). One that seems to end later
+    means that this server's clock is behind. Then half an hour counts: less than any
+    new token has, so that nobody concludes from its end that it is one.
+    """
+    if token.expires_at <= now + _TOKENS_LIVE_FOR + SKEW:
+        return token.expires_at
+    return now + _TOKENS_LIVE_FOR / 2
+
+
 def tells_nothing(error: UpstreamError) -> bool:
     """Whether an error says nothing about the thing asked, so that we ask again."""
     if error.is_page:
@@ -269,9 +284,8 @@ def dead_grant(error: UpstreamError) -> Finding | None:
     return Finding(
         state=TokenState.RECONNECT_NEEDED,
         reason=(
-            "Zoom no longer accepts this authorization: the user removed the app, "
-            "authorized it elsewhere, or didn't use it for 90 days. The user must "
-            "reconnect."
+            f"{REFUSED_BY_ZOOM}: the user removed the app, authorized it elsewhere, or "
+            "didn't use it for 90 days. The user must reconnect."
         ),
         evidence=f"{asked}: {words(error)}",
     )
@@ -350,6 +364,7 @@ def _without_token(error: UpstreamError, others: Others) -> Finding:
             "user may have removed the app, authorized it elsewhere, or not used it "
             "for 90 days. The user must reconnect.",
             evidence=f"Recall's access-token: {words(error)}",
+            cause=TokenCause.NOT_THE_APP,
         )
     said = "Recall did not hand out a token, so nothing could be tested at Zoom."
     cause = TokenCause.NO_TOKEN

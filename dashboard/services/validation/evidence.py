@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import bindparam, union_all
+from sqlalchemy import and_, bindparam, case, union_all
 from sqlmodel import Session, col, func, or_, select
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
@@ -41,6 +41,7 @@ __all__ = [
     "Observation",
     "State",
     "ValidationStatus",
+    "deleted_in_recall",
     "evidence",
     "latest",
     "recall_status",
@@ -178,7 +179,10 @@ def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
 
 @cache
 def _app_query() -> Select[ZoomApp, OpenCircuit, datetime | None, datetime]:
-    """Select an app, its circuit, the last restore and its newest genuine event."""
+    """Select an app, what pauses it, the last restore and its newest genuine event.
+
+    Its own pause comes before its workspace's.
+    """
     newest_event = (
         select(Webhook.received_at)
         .where(
@@ -190,10 +194,17 @@ def _app_query() -> Select[ZoomApp, OpenCircuit, datetime | None, datetime]:
         .limit(1)
         .scalar_subquery()
     )
+    paused, is_own = col(OpenCircuit.id), col(OpenCircuit.id) == col(ZoomApp.id)
+    pauses = and_(
+        col(OpenCircuit.is_holding),
+        paused.in_([col(ZoomApp.id), col(ZoomApp.workspace_id)]),
+    )
     return (
         select(ZoomApp, OpenCircuit, events.restored_at(), newest_event)
-        .outerjoin(OpenCircuit, col(OpenCircuit.id) == col(ZoomApp.id))
+        .outerjoin(OpenCircuit, pauses)
         .where(col(ZoomApp.id) == bindparam("app_id"))
+        .order_by(case((is_own, 0), else_=1))
+        .limit(1)
     )
 
 
@@ -204,6 +215,47 @@ def _seen_by(zoom_app_id: UUID, now: datetime) -> dict[str, object]:
 
 
 _TOGETHER = (Source.RECALL_CHALLENGE, Source.RECALL_PROBE)
+
+
+def deleted_in_recall(session: Session, *, now: datetime) -> set[UUID]:
+    """Return the zoom apps that Recall no longer has, by what was seen of it last.
+
+    As `rules` judges it; one statement for all of them.
+    """
+    says_nothing = or_(
+        col(Check.finding) == Finding.NOTED,
+        and_(col(Check.source) == Source.RECALL_API, col(Check.finding) == _UNASKED),
+    )
+    newest = (
+        select(Check.id)
+        .where(
+            col(Check.zoom_app_id) == col(ZoomApp.id),
+            col(Check.source).in_((*_TOGETHER, Source.RECALL_API)),
+            ~says_nothing,
+            col(Check.id) < first_id(now + SKEW),
+        )
+        .order_by(col(Check.id).desc())
+        .limit(1)
+        .correlate(ZoomApp)
+        .scalar_subquery()
+    )
+    query = (
+        select(ZoomApp.id, ZoomApp.recall_created_at, Check.at)
+        .join(Check, col(Check.id) == newest)
+        .where(
+            col(ZoomApp.recall_app_id).is_not(None),
+            col(Check.finding) == Finding.GONE,
+        )
+    )
+    return {
+        app_id
+        for app_id, since, at in session.exec(query)
+        if since is None or at >= since - SKEW  # or it is of the one before
+    }
+
+
+_UNASKED = Finding.FAILED
+"""Recall's API could not be asked, which says nothing."""
 
 
 def _began(session: Session, check: Check) -> datetime:
@@ -286,8 +338,8 @@ def _silence(found: Sequence[Check], *, since: datetime | None) -> Contradiction
 
 
 def _paused(circuit: OpenCircuit | None) -> Contradiction | None:
-    """Return that Recall rejects this app's webhooks."""
-    if circuit is None or not circuit.is_holding:
+    """Return that Recall takes no webhooks of this app."""
+    if circuit is None:
         return None
     return Contradiction(
         since=circuit.since, last_at=circuit.since, words=circuit.reason
@@ -372,7 +424,7 @@ def _first(found: Sequence[Check], app: ZoomApp, *sources: Source) -> Check | No
     for check in found:
         if check.source not in sources or check.finding is Finding.NOTED:
             continue
-        if check.source is Source.RECALL_API and check.finding is Finding.FAILED:
+        if check.source is Source.RECALL_API and check.finding is _UNASKED:
             continue
         is_recalls = check.source is not Source.OUTSIDE_PROBE
         if is_recalls and since is not None and check.at < since - SKEW:

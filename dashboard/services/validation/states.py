@@ -159,7 +159,7 @@ class Evidence:
         began: Since when what was seen last has been so, by id of its check.
         refused: Requests in Zoom's form that were rejected, none accepted since.
         silence: Events have stopped, though users are connected.
-        paused: Delivery to Recall is paused, because Recall rejects it.
+        paused: Delivery to Recall is paused: Recall rejects it, or is down.
         zoom_at_recall: The newest thing Recall's API said of a validation that was not
             our own probe's; only looked for with routing direct.
         restored_at: When the database was last replaced by an older copy: what was seen

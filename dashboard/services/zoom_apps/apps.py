@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
+from dashboard.models.check import Finding, Source
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
     Environment,
@@ -25,7 +26,7 @@ from dashboard.models.zoom_app import (
 from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services.receiver.signatures import NamedSecret
 from dashboard.services.relay import circuit
-from dashboard.services.validation import schedule
+from dashboard.services.validation import evidence, schedule
 from dashboard.services.zoom_apps import succession
 from dashboard.vault import Vault, fingerprint
 
@@ -64,6 +65,7 @@ class ZoomAppChanges:
     name: str
     routing: Routing
     joins_external: bool | None = None
+    zoom_cloud: ZoomCloud | None = None
     client_secret: SecretStr | None = None
     secret_token: SecretStr | None = None
 
@@ -251,7 +253,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app_id: Which.
         changes: Tidied by `tidy_changes`.
         now: When they are entered.
-        pair_check: What Zoom said of a new client secret.
+        pair_check: What Zoom said of the pair, if the secret or the service is new.
         is_in_use: Whether Zoom may be signing with the secret token stored so far: else
             the one before is what goes on being accepted.
 
@@ -259,6 +261,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         NotFoundError: There is no such zoom app.
     """
     zoom_app = get(session, zoom_app_id)
+    _note_new_way(session, zoom_app, changes, now=now)
     zoom_app.name = changes.name
     zoom_app.routing = changes.routing
     if changes.joins_external is not None:
@@ -271,6 +274,9 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app.client_secret_print = fingerprint(changes.client_secret)
         zoom_app.client_secret_length = len(changes.client_secret)
         zoom_app.client_secret_set_at = now
+    if changes.zoom_cloud is not None:
+        zoom_app.zoom_cloud = changes.zoom_cloud
+    if pair_check is not None:
         zoom_app.verdict_since = pair_check.at
         zoom_app.pair_due_at = pair_check.at  # Recall's copy is tried too
         zoom_app.verdict = pair_check.verdict
@@ -287,6 +293,30 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     session.flush()
     schedule.make_due(session, zoom_app_id, now=now)
     return zoom_app
+
+
+def _note_new_way(
+    session: Session, zoom_app: ZoomApp, changes: ZoomAppChanges, *, now: datetime
+) -> None:
+    """Record that what was seen of Zoom's way here is of the time before a change."""
+    is_elsewhere = changes.zoom_cloud not in (None, zoom_app.zoom_cloud)
+    if changes.routing is not Routing.RELAY:
+        return
+    if zoom_app.routing is Routing.DIRECT:
+        why = "before, Zoom sent webhooks directly to Recall."
+    elif is_elsewhere:
+        why = "before, the app was in another Zoom service."
+    else:
+        return
+    evidence.record(
+        session,
+        zoom_app_id=zoom_app.id,
+        source=Source.ZOOM_EVENT,
+        finding=Finding.NOT_SEEN,
+        detail=f"{why} The next event, or Validate in Zoom, shows that Zoom has this "
+        "app's webhook URL.",
+        at=now,
+    )
 
 
 def get(session: Session, zoom_app_id: UUID) -> ZoomApp:

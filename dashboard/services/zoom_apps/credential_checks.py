@@ -80,7 +80,7 @@ def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> SavedZoomAp
 def change(
     runtime: Runtime, zoom_app_id: UUID, changes: ZoomAppChanges, *, actor: Actor
 ) -> SavedZoomApp:
-    """Change a zoom app, checking a new client secret at Zoom first; commits.
+    """Change a zoom app; commits. A new client secret or service is checked first.
 
     New secrets are stored with the `SecretChange` that queues them for Recall, so that
     a crash loses neither half. `rotations.change` does both.
@@ -93,11 +93,16 @@ def change(
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, environment = zoom_app.client_id, zoom_app.environment
-        cloud = zoom_app.zoom_cloud
+        cloud = changes.zoom_cloud or zoom_app.zoom_cloud
+        is_elsewhere = cloud is not zoom_app.zoom_cloud
+        stored = apps.client_secret(runtime.vault, zoom_app)
     changes, trimmed = apps.tidy_changes(changes, client_id)
     pair_check = None
-    if changes.client_secret is not None:
-        pair_check = ask_zoom(runtime, client_id, changes.client_secret, cloud)
+    if changes.client_secret is not None or is_elsewhere:
+        secret = changes.client_secret or stored
+        pair_check = ask_zoom(runtime, client_id, secret, cloud)
+        if is_elsewhere:
+            _require_known_there(pair_check, cloud)
         _require_not_wrong(pair_check, environment)
     vault = runtime.vault
     with runtime.database.writing() as session:
@@ -115,7 +120,8 @@ def change(
         )
         if entry is not None:
             secret_changes.begin(session, changed, entry, asked_by=actor.name, now=now)
-        subject = _words(changed) + _what_changed(changes)
+        what = _what_changed(changes, is_elsewhere=is_elsewhere)
+        subject = _words(changed) + what
         audit.record(session, actor, "zoom_app.changed", subject=subject, now=now)
     return SavedZoomApp(
         zoom_app_id=zoom_app_id,
@@ -231,6 +237,19 @@ def doubt(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
     )
 
 
+def ask_at_once(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+    """Have Zoom asked about an app that it is said to have switched off.
+
+    The caller commits.
+    """
+    session.exec(
+        update(ZoomApp)
+        .where(col(ZoomApp.id) == zoom_app_id, col(ZoomApp.is_switched_off).is_(False))
+        .values(pair_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def trust(session: Session, zoom_app: ZoomApp, *, now: datetime) -> None:
     """Record that an app's pair works; its users' checks are due if they had stopped.
 
@@ -285,7 +304,7 @@ def ask_zoom(
     answer = hosts.of_cloud(runtime.zoom_oauth, cloud).check_pair(
         client_id=client_id,
         client_secret=client_secret,
-        redirect_uri=urls.redirect_url(runtime.public_url),
+        redirect_uri=urls.redirect_url(runtime.hosted_url),
     )
     return PairCheck(
         verdict=Verdict(answer.verdict.value),
@@ -330,6 +349,17 @@ def wrong_pair_advice(environment: Environment) -> str:
     )
 
 
+def _require_known_there(pair_check: PairCheck, cloud: ZoomCloud) -> None:
+    if pair_check.verdict is Verdict.WRONG:
+        is_gov = cloud is ZoomCloud.GOVERNMENT
+        raise WrongCredentialsError(
+            f"{'Zoom for Government' if is_gov else 'Zoom'} does not know this client "
+            "ID with this client secret. Nothing was changed: choose the service whose "
+            "Marketplace the app is in.",
+            field="cloud",
+        )
+
+
 def _require_not_wrong(pair_check: PairCheck, environment: Environment) -> None:
     if pair_check.verdict is Verdict.WRONG:
         raise WrongCredentialsError(
@@ -347,7 +377,7 @@ def _entry(changes: ZoomAppChanges, secret_token: SecretStr) -> NewSecrets | Non
     )
 
 
-def _what_changed(changes: ZoomAppChanges) -> str:
+def _what_changed(changes: ZoomAppChanges, *, is_elsewhere: bool) -> str:
     new = [
         label
         for label, value in (
@@ -356,7 +386,10 @@ def _what_changed(changes: ZoomAppChanges) -> str:
         )
         if value is not None
     ]
-    return f": new {' and '.join(new)}" if new else ""
+    said = f": new {' and '.join(new)}" if new else ""
+    if is_elsewhere and changes.zoom_cloud is not None:
+        said += f"; Zoom service: {changes.zoom_cloud.value}"
+    return said
 
 
 def _words(zoom_app: ZoomApp) -> str:

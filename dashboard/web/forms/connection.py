@@ -63,6 +63,8 @@ class FilterForm(QueryForm):
     who = SelectField("Who must act", choices=_WHO, default="")
     sync = SelectField("Meeting sync", choices=_SYNCS, default="")
     custody = SelectField("Token storage", choices=_CUSTODIES, default="")
+    reference = SearchField("Your user ID", [Length(max=200)])
+    tag = SearchField("Tag", [Length(max=40)])
     checked = SelectField("Last checked", choices=_CHECKED, default="")
     sort = SelectField("Sort by", choices=_SORTS, default=Sort.CONNECTED.value)
 
@@ -76,6 +78,8 @@ class FilterForm(QueryForm):
             sync=_among(SyncStatus, self.sync.data),
             custody=_among(TokenCustody, self.custody.data),
             unchecked_since=now - _DAY if self.checked.data == "old" else None,
+            reference=(self.reference.data or "").strip()[:200],
+            tag=(self.tag.data or "").strip()[:40],
             sort=_among(Sort, self.sort.data) or Sort.CONNECTED,
             as_of=now,
         )

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from flask import request
 from flask_wtf.file import FileField
 from wtforms import (
+    BooleanField,
     EmailField,
     HiddenField,
     SelectField,
@@ -22,9 +23,11 @@ from dashboard.services.connect import attempts
 from dashboard.services.connect.attempts import OUTCOMES
 from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS
+from dashboard.services.user_mail.mails import LONGEST_REMINDER_DAYS
 from dashboard.web.forms.base import Form, QueryForm, WholeNumberField
 
 _DAYS = f"A link is valid for 1 to {LONGEST_DAYS} days."
+_REMINDER = f"Remind after at most {LONGEST_REMINDER_DAYS} days; 0: never."
 _LONGEST_LIST = 500_000
 
 
@@ -42,6 +45,13 @@ class _Making(Form):
             NumberRange(1, LONGEST_DAYS, _DAYS),
         ],
         default=LASTS_DAYS,
+    )
+    return_url = StringField("Return address (optional)", [Optional(), Length(max=500)])
+    sends = BooleanField("Send the link by email")
+    remind_days = WholeNumberField(
+        "Remind once after (days)",
+        [Optional(), NumberRange(0, LONGEST_REMINDER_DAYS, _REMINDER)],
+        default=0,
     )
     batch = HiddenField(default=lambda: str(uuid4()))
 
@@ -66,6 +76,7 @@ class InvitationForm(_Making):
 
     email = EmailField("Email", [Optional(), Length(max=254)])
     user_ref = StringField("Your user ID (optional)", [Optional(), Length(max=200)])
+    tags = StringField("Tags (optional)", [Optional(), Length(max=420)])
 
 
 class ListForm(_Making):

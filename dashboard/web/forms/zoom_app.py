@@ -122,6 +122,19 @@ def _external() -> RadioField:
     )
 
 
+def _cloud(*, is_optional: bool = False) -> RadioField:
+    """Return the choice of Zoom's service; an optional one has no default."""
+    return RadioField(
+        "Zoom service",
+        [validators.Optional() if is_optional else DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(ZoomCloud.COMMERCIAL.value, "Zoom"),
+            SelectChoice(ZoomCloud.GOVERNMENT.value, "Zoom for Government"),
+        ],
+        default=None if is_optional else ZoomCloud.COMMERCIAL.value,
+    )
+
+
 class WhichAppForm(Form):
     """Which Zoom app, and what decides its scopes; sent by GET."""
 
@@ -144,32 +157,15 @@ class WhichAppForm(Form):
     kind = _kind(_fits_the_app)
     scope_style = _scope_style(_can_be_created)
     external = _external()
-
-
-def _token() -> PasswordField:
-    return PasswordField(
-        "Marketplace token",
-        [
-            DataRequired("Paste the token."),
-            Length(max=_LONGEST_TOKEN, message="This is too long. Copy it again."),
-        ],
-    )
-
-
-class MarketplaceTokenForm(Form):
-    """A token that may change apps in Zoom's Marketplace."""
-
-    token = _token()
-
-
-class KeptTokenForm(Form):
-    """The same, sealed for the person who pasted it."""
-
-    kept = HiddenField(validators=[Length(max=_LONGEST_TOKEN * 20)])
+    cloud = _cloud()
 
 
 class ForMeForm(Form):
-    """Creating an app at Zoom with a Marketplace token."""
+    """Creating an app at Zoom: with a Marketplace token, or with what gets one.
+
+    Attributes:
+        server_account_id: Of a Server-to-Server OAuth app, like the two after it.
+    """
 
     name = StringField(
         "App name",
@@ -186,13 +182,23 @@ class ForMeForm(Form):
     )
     company = StringField("Company", [DataRequired("Enter a name."), Length(max=100)])
     custody = _custody(has_own_server=False)
-    token = _token()
+    server_account_id = StringField("Account ID", [LENGTH])
+    server_client_id = StringField("Client ID", [LENGTH])
+    server_client_secret = PasswordField("Client secret", [LENGTH])
+    token = PasswordField(
+        "Marketplace token",
+        [Length(max=_LONGEST_TOKEN, message="This is too long. Copy it again.")],
+    )
     kind = HiddenField(
         validators=[validators.AnyOf([one.value for one in Kind], "Choose one.")],
         default=Kind.USER_LEVEL.value,
     )
     external = HiddenField(
         validators=[validators.AnyOf(["no", "yes"], "Choose one.")], default="no"
+    )
+    cloud = HiddenField(
+        validators=[validators.AnyOf([one.value for one in ZoomCloud], "Choose one.")],
+        default=ZoomCloud.COMMERCIAL.value,
     )
 
 
@@ -226,15 +232,7 @@ class NewZoomAppForm(Form):
     scope_style = _scope_style()
     external = _external()
     custody = _custody()
-    cloud = RadioField(
-        "Zoom service",
-        [DataRequired("Choose one.")],
-        choices=[
-            SelectChoice(ZoomCloud.COMMERCIAL.value, "Zoom"),
-            SelectChoice(ZoomCloud.GOVERNMENT.value, "Zoom for Government"),
-        ],
-        default=ZoomCloud.COMMERCIAL.value,
-    )
+    cloud = _cloud()
     client_id = StringField("Client ID", [DataRequired("Enter the client ID."), LENGTH])
     client_secret = PasswordField(
         "Client secret", [DataRequired("Enter the client secret."), LENGTH]
@@ -252,6 +250,7 @@ class ZoomAppForm(Form):
         "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
     )
     external = RadioField(EXTERNAL, [validators.Optional()], choices=YES_NO)
+    cloud = _cloud(is_optional=True)
     client_secret = PasswordField("Client secret", [LENGTH])
     secret_token = PasswordField("Secret token", [LENGTH])
 

@@ -1,7 +1,7 @@
 """The newest message of each topic for each role, and how often; no clock, no threads.
 
-A burst of events costs one drawing a second for each topic and role that somebody
-watches, however many pages are open and however many events arrive.
+A burst of events costs one drawing a second for each topic and each role (with the
+same limits) that somebody watches, however many pages are open and events arrive.
 """
 
 import hashlib
@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dashboard.models.staff import Role
 from dashboard.web.etags import tag_of
+from dashboard.web.signin import Onlooker
 
 _EVERY_S = 1.0
 _AT_ONCE = 3
@@ -26,8 +26,8 @@ class Fragment:
     html: bytes
 
 
-Draw = Callable[[str, Collection[Role]], Mapping[Role, Fragment]]
-"""Draws what roles see of a topic; for a role left out each page asks for itself."""
+Draw = Callable[[str, Collection[Onlooker]], Mapping[Onlooker, Fragment]]
+"""Draws what onlookers see of a topic; for one left out each page asks for itself."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class _Topic:
     rate: RateLimit = field(default_factory=RateLimit)
     version: str = ""
     drawn_at_s: float = 0.0
-    messages: dict[Role, Message] = field(default_factory=dict)
+    messages: dict[Onlooker, Message] = field(default_factory=dict)
 
 
 class Board:
-    """Keeps the newest message of each topic and role that somebody watches.
+    """Keeps the newest message of each topic and onlooker that somebody watches.
 
     Attributes:
         due_s: When to update it again though nothing changed; monotonic seconds.
@@ -85,7 +85,7 @@ class Board:
 
     def update(
         self,
-        watched: Iterable[tuple[str, Role]],
+        watched: Iterable[tuple[str, Onlooker]],
         versions: Mapping[str, str],
         *,
         now_s: float,
@@ -93,26 +93,26 @@ class Board:
         """Draw what changed as far as the limit allows; drop what nobody watches.
 
         Args:
-            watched: Topics, and roles of those who watch them.
+            watched: Topics, and who watches them.
             versions: From `runtime.live.topics`, of all of these topics.
             now_s: Monotonic seconds.
         """
-        roles: dict[str, set[Role]] = defaultdict(set)
-        for name, role in watched:
-            roles[name].add(role)
-        self._topics = {name: self._topics.get(name, _Topic()) for name in roles}
+        who: dict[str, set[Onlooker]] = defaultdict(set)
+        for name, onlooker in watched:
+            who[name].add(onlooker)
+        self._topics = {name: self._topics.get(name, _Topic()) for name in who}
         self.due_s = float("inf")
         for name, topic in self._topics.items():
-            self._update(name, topic, roles[name], versions[name], now_s)
+            self._update(name, topic, who[name], versions[name], now_s)
         openings = [topic.rate.opens_at_s for topic in self._topics.values()]
         self.opens_s = min(openings, default=0.0)
 
-    def message(self, topic: str, role: Role) -> Message:
-        """Return the message for this role; both are among those last watched."""
-        return self._topics[topic].messages[role]
+    def message(self, topic: str, onlooker: Onlooker) -> Message:
+        """Return the message for them; both are among those last watched."""
+        return self._topics[topic].messages[onlooker]
 
     def _update(
-        self, name: str, topic: _Topic, roles: set[Role], version: str, now_s: float
+        self, name: str, topic: _Topic, who: set[Onlooker], version: str, now_s: float
     ) -> None:
         has_changed = version != topic.version
         if topic.messages and has_changed and now_s < topic.rate.opens_at_s:
@@ -122,11 +122,11 @@ class Board:
             topic.version, topic.drawn_at_s = version, now_s
             topic.rate.spend(now_s)
         self.due_s = min(self.due_s, topic.drawn_at_s + _LOOK_AGAIN_S)
-        missing = roles - topic.messages.keys()
+        missing = who - topic.messages.keys()
         if missing:  # a page that has just opened does not wait
             drawn = self._draw(name, missing)
-            for role in missing:
-                topic.messages[role] = _message(name, topic.version, drawn.get(role))
+            for each in missing:
+                topic.messages[each] = _message(name, topic.version, drawn.get(each))
 
 
 def _message(topic: str, version: str, fragment: Fragment | None) -> Message:

@@ -1,5 +1,6 @@
-"""The live parts of pages, drawn once for all people of a role."""
+"""The live parts of pages, drawn once for all people of a role and its limits."""
 
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping
 from functools import partial
 from wsgiref.types import WSGIEnvironment
@@ -9,11 +10,11 @@ from flask import Flask, g, make_response, request
 from werkzeug.test import create_environ
 
 from dashboard.errors import DashboardError, StorageError
-from dashboard.models.staff import Role
 from dashboard.services.live import topics
-from dashboard.web import access, signin
+from dashboard.web import access, context, signin
 from dashboard.web.context import GATHERED
 from dashboard.web.live.board import Draw, Fragment
+from dashboard.web.signin import Limits, Onlooker
 
 _log = structlog.get_logger()
 
@@ -29,27 +30,27 @@ def drawing(app: Flask, public_url: str) -> Draw:
 
 
 def _draw(
-    app: Flask, public_url: str, topic: str, roles: Collection[Role]
-) -> Mapping[Role, Fragment]:
+    app: Flask, public_url: str, topic: str, onlookers: Collection[Onlooker]
+) -> Mapping[Onlooker, Fragment]:
     address = _address(app, topic)
     if address is None:
         return {}
-    shared: dict[Hashable, object] = {}
+    shared: dict[Limits, dict[Hashable, object]] = defaultdict(dict)
     drawn = {}
-    for role in roles:
+    for each in onlookers:
         environ = create_environ(address, public_url, headers={"HX-Request": "true"})
-        environ[GATHERED] = shared
-        signin.stand_in(environ, role)
-        fragment = _draw_for(app, environ, topic, role)
+        environ[GATHERED] = shared[each.zoom_apps]
+        signin.stand_in(environ, each)
+        fragment = _draw_for(app, environ, topic, each)
         if fragment is not None:
-            drawn[role] = fragment
+            drawn[each] = fragment
     return drawn
 
 
 def _draw_for(
-    app: Flask, environ: WSGIEnvironment, topic: str, role: Role
+    app: Flask, environ: WSGIEnvironment, topic: str, onlooker: Onlooker
 ) -> Fragment | None:
-    """Call the topic's view as a person of this role, but without a name.
+    """Call the topic's view as such a person, but without a name.
 
     What depends on the reader can't be drawn for all: form tokens stay empty until the
     page puts its own in (static/live.js).
@@ -60,21 +61,23 @@ def _draw_for(
     try:
         with app.request_context(environ):
             g.csrf_token = ""
-            return _fragment(app, role)
+            return _fragment(app, onlooker)
     except StorageError:
         raise
     except DashboardError:
         return None  # deleted, for example: each page finds out for itself
     except Exception:  # noqa: BLE001 - logged with its trace; each page then asks for itself
-        _log.exception("live.not_drawn", topic=topic, role=role.value)
+        _log.exception("live.not_drawn", topic=topic, role=onlooker.role.value)
         return None
 
 
-def _fragment(app: Flask, role: Role) -> Fragment | None:
+def _fragment(app: Flask, onlooker: Onlooker) -> Fragment | None:
     endpoint = str(request.endpoint)
     needed = access.needs(endpoint)
-    if needed is not None and not signin.Onlooker(role).can(needed):
+    if needed is not None and not onlooker.can(needed):
         return None
+    if onlooker.zoom_apps is not None:
+        context.limit(onlooker.zoom_apps)
     view = app.ensure_sync(app.view_functions[endpoint])
     response = make_response(view(**(request.view_args or {})))
     if response.status_code != 200:  # noqa: PLR2004 - the one with a fragment

@@ -18,14 +18,13 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
 from dashboard.logs import Outage
-from dashboard.models.staff import Role
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.live import topics
 from dashboard.services.staff import sessions
 from dashboard.settings import Settings
 from dashboard.web.live.board import Board, Draw, Fragment
 from dashboard.web.live.streams import EventStream
-from dashboard.web.signin import Person
+from dashboard.web.signin import Onlooker, Person
 
 _EXTENSION = "dashboard.live"
 _CHECK_EVERY_S = 0.2
@@ -53,7 +52,9 @@ class NoPlaceError(DashboardError):
     """No place for a live page is free; the page polls instead."""
 
 
-def _draw_nothing(_topic: str, _roles: Collection[Role]) -> Mapping[Role, Fragment]:
+def _draw_nothing(
+    _topic: str, _who: Collection[Onlooker]
+) -> Mapping[Onlooker, Fragment]:
     return {}
 
 
@@ -85,6 +86,7 @@ class Watcher:
     ) -> None:
         self._database = database
         self.places = settings.live_streams
+        self._lifetime = sessions.Lifetime.of(settings)
         self._board = Board(draw)
         self._clock = clock or Clock()
         self._when_watched = when_watched
@@ -218,7 +220,7 @@ class Watcher:
     def _update(self, session: Session, now_s: float) -> bool:
         """Tell every stream what is new; False when some must wait for their turn."""
         streams = self._still_allowed(session)
-        watched = {(t, each.person.role) for each in streams for t in each.topics}
+        watched = {(t, each.person.onlooker) for each in streams for t in each.topics}
         versions = topics.versions(
             session, {topic for topic, _ in watched}, beside=self._no_worker
         )
@@ -230,7 +232,8 @@ class Watcher:
         with self._lock:
             streams = list(self._streams)
         ids = {each.person.session_id for each in streams}
-        alive = sessions.alive(session, ids, now=self._clock.now())
+        now = self._clock.now()
+        alive = sessions.alive(session, ids, lifetime=self._lifetime, now=now)
         ended = {
             each.person.staff_id
             for each in streams
@@ -252,7 +255,7 @@ class Watcher:
         # The one served longest ago comes first, or the last would never have a turn.
         for stream in sorted(streams, key=lambda each: each.last_round):
             for topic in stream.topics:
-                message = self._board.message(topic, stream.person.role)
+                message = self._board.message(topic, stream.person.onlooker)
                 if stream.has(topic, message.tag):
                     continue
                 if not message.is_drawn:

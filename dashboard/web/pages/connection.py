@@ -9,7 +9,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
-from dashboard.services import urls
+from dashboard.services import former_emails, urls
 from dashboard.services.bot_tests import runs
 from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
@@ -64,7 +64,8 @@ def show_page(connection_id: UUID) -> Response:
         worker=read.worker,
         setting=join_tokens.SETTING,
         test_bot=_test_bot(row),
-        pmi_status=pmis.status_of(db(), row),
+        former_emails=former_emails.of(db(), row.id),
+        pmi_status=pmis.status_of(db(), row, now=now),
         meeting=meeting,
         meetings=listing.meetings(db(), row.id, number=meeting),
         most_meetings=listing.MOST_MEETINGS,
@@ -73,7 +74,7 @@ def show_page(connection_id: UUID) -> Response:
         newest_url=_at(row, before=None) if request.args.get("before") else None,
         has_webhooks=has_webhooks,
         webhooks_url=_at(row, before=None, webhooks="no" if has_webhooks else None),
-        reconnect_url=urls.connect_url(runtime().public_url, app.slug),
+        reconnect_url=urls.connect_url(runtime().hosted_url, app.slug),
         **(_members(row) if is_account else {}),
     )
 

@@ -13,6 +13,8 @@ from flask import Response, make_response, render_template, request, url_for
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect import flow, own_connections, page_designs
+from dashboard.services.invitations import references
+from dashboard.services.invitations.references import References
 from dashboard.services.zoom_apps import scopes, succession
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.web import htmx
@@ -68,7 +70,22 @@ def closed(app: ZoomApp) -> Response | None:
     return None
 
 
-def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
+def carried(app: ZoomApp) -> References:
+    """Return what the address or the form of a plain link says of the customer's."""
+    return references.lenient(
+        request.values.get("reference", ""),
+        " ".join(request.values.getlist("tag")[: references.MOST_TAGS + 1]),
+        request.values.get("return_url", ""),
+        origins=app.return_origins.split(),
+    )
+
+
+def leave(
+    app: ZoomApp,
+    invitation_id: UUID | None = None,
+    *,
+    carries: References | None = None,
+) -> Response:
     """Begin a connect attempt bound to this browser and send it to Zoom."""
     name = browser()
     if name is None or own_connections.has_connected(db(), name):
@@ -80,6 +97,7 @@ def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
             browser=name,
             address=request.remote_addr or "",
             invitation_id=invitation_id,
+            carries=carries,
         )
     except ConflictError as error:
         return page("connect/not_now.html", 409, app=app, message=str(error))

@@ -146,8 +146,6 @@ def _capped(number: int) -> str:
     return f"{COUNTED}+" if number > COUNTED else str(number)
 
 
-FORMATS = ("csv", "json")
-
 _COLUMNS = (
     *("id", "received_at", "event", "event_ts", "zoom_app", "outcome"),
     *("outcome_reason", "attempts", "delivered_at", "arrivals", "answered_ms"),
@@ -160,13 +158,11 @@ _COLUMNS = (
 def list_file(
     database: Database, filters: WebhookFilter, kind: str, *, now: datetime
 ) -> Response:
-    """Answer with everything that matches, streamed; `kind` is one of `FORMATS`."""
+    """Answer with everything that matches, streamed; `kind`: of `exports.FORMATS`."""
     with database.reading() as session:
         state_of = facts.Reader(session, now=now).load()
     rows = _rows(log.iterate_all(database, filters=filters), state_of)
-    if kind == "csv":
-        return exports.csv_file("webhooks", _COLUMNS, rows)
-    return exports.json_list("webhooks", _COLUMNS, rows)
+    return exports.respond(kind, "webhooks", _COLUMNS, rows)
 
 
 def _rows(

@@ -7,11 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.models.workspace import Verdict
 from dashboard.services.going_live import transition
-from dashboard.services.recall_apps import deleted
 from dashboard.services.recall_apps.creation import CreateResult
 from dashboard.services.status import zoom_app as status
 from dashboard.services.status.zoom_app import ZoomAppPage
-from dashboard.services.zoom_apps import apps
+from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 from dashboard.web import charts
 from dashboard.web.context import db, gathered, now, runtime
@@ -66,7 +65,7 @@ def show_page(
         offered=offer.offered if offer else [],
         offered_in=workspace_id,
         move=transition.status_of(db(), zoom_app_id),
-        is_gone=deleted.is_gone(db(), apps.get(db(), zoom_app_id)),
+        is_gone=zoom_app_id in evidence.deleted_in_recall(db(), now=now()),
     )
     return shown, _CONFLICT if offer else 200
 

@@ -13,11 +13,17 @@ from wtforms import StringField
 
 from dashboard.clients.zoom.marketplace_apps import Contact, CreatedApp
 from dashboard.errors import ConflictError, InvalidInputError, VaultError
-from dashboard.models.zoom_app import Environment, Kind, ScopeStyle, TokenCustody
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    ScopeStyle,
+    TokenCustody,
+    ZoomCloud,
+)
 from dashboard.pasted import trim_secret
 from dashboard.services import urls
 from dashboard.services.app_creation import creation
-from dashboard.services.app_creation.creation import Wanted
+from dashboard.services.app_creation.creation import ServerApp, Wanted
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.web import htmx
@@ -30,7 +36,7 @@ from dashboard.web.pages.zoom_app import say
 bp = Blueprint("app_creation", __name__, url_prefix="/zoom-apps/new")
 
 _UNPROCESSABLE = 422
-_ANSWERS = ("kind", "external")
+_ANSWERS = ("kind", "external", "cloud")
 _PLACE = {"table": "form", "column": "made"}
 _LOST = (
     "This page has expired or belongs to someone else. The app is still in Zoom: enter "
@@ -46,6 +52,7 @@ class _Made(BaseModel):
     kind: Kind
     external: bool
     custody: TokenCustody
+    cloud: ZoomCloud
     client_id: str
     client_secret: str
     token: str
@@ -61,25 +68,27 @@ def new() -> str:
 
 
 @bp.post("/for-me")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def create() -> ResponseReturnValue:
     """Create the app at Zoom; then ask for the secret token."""
     form = ForMeForm()
-    if not form.validate():
+    is_valid = form.validate()
+    if not _has_access(form) or not is_valid:
         return _new_page(form), _UNPROCESSABLE
     wanted = Wanted(
         name=form.name.data or "",
         kind=Kind(form.kind.data or ""),
         joins_external=form.external.data == "yes",
         token_custody=TokenCustody(form.custody.data),
+        zoom_cloud=ZoomCloud(form.cloud.data or ""),
         contact=Contact(
             name=form.contact_name.data or "",
             email=form.contact_email.data or "",
             company=form.company.data or "",
         ),
     )
-    token = SecretStr(form.token.data or "")
     try:
+        token = _token(form, wanted.zoom_cloud)
         made = creation.create(runtime(), wanted, token, actor=actor())
     except (InvalidInputError, ConflictError) as error:
         show_on(form, error, field="name")
@@ -88,7 +97,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.post("/made-for-me")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def save() -> ResponseReturnValue:
     """Save the pair with the secret token, then give Zoom the whole manifest."""
     form = MadeForMeForm()
@@ -104,6 +113,7 @@ def save() -> ResponseReturnValue:
         scope_style=ScopeStyle.GRANULAR,
         joins_external=made.external,
         token_custody=made.custody,
+        zoom_cloud=made.cloud,
         client_id=made.client_id or form.client_id.data or "",
         client_secret=SecretStr(made.client_secret or form.client_secret.data or ""),
         secret_token=SecretStr(form.secret_token.data or ""),
@@ -130,12 +140,42 @@ def undo() -> ResponseReturnValue:
         return _lost()
     token = SecretStr(made.token)
     try:
-        creation.undo(runtime(), made.app_id, made.name, token, actor=actor())
+        creation.undo(
+            runtime(), made.app_id, made.name, token, cloud=made.cloud, actor=actor()
+        )
     except InvalidInputError as error:
         flash(str(error), "trouble")
         return _made_page(made, form), _UNPROCESSABLE
     flash(f"“{made.name}” was deleted in Zoom. Nothing is stored here.", "good")
     return htmx.go_to(url_for("zoom_apps.new"))
+
+
+_NEEDED = (
+    ("server_account_id", "Enter the account ID."),
+    ("server_client_id", "Enter the client ID."),
+    ("server_client_secret", "Enter the client secret."),
+)
+
+
+def _has_access(form: ForMeForm) -> bool:
+    """Whether a token was typed, or all that gets one; else say what is missing."""
+    if form.token.data:
+        return True
+    empty = [(form[name], said) for name, said in _NEEDED if not form[name].data]
+    for field, said in empty:
+        field.errors = [said]
+    return not empty
+
+
+def _token(form: ForMeForm, cloud: ZoomCloud) -> SecretStr:
+    if form.token.data:
+        return SecretStr(form.token.data)
+    app = ServerApp(
+        account_id=form.server_account_id.data or "",
+        client_id=form.server_client_id.data or "",
+        client_secret=SecretStr(form.server_client_secret.data or ""),
+    )
+    return creation.fetch_token(runtime().zoom_oauth, app, cloud=cloud)
 
 
 def _configured(zoom_app_id: UUID, token: SecretStr) -> ResponseReturnValue:
@@ -156,6 +196,7 @@ def _known(made: CreatedApp, wanted: Wanted, token: SecretStr) -> _Made:
         kind=wanted.kind,
         external=wanted.joins_external,
         custody=wanted.token_custody,
+        cloud=wanted.zoom_cloud,
         client_id=client_id,
         client_secret=client_secret.get_secret_value(),
         token=trim_secret(token).get_secret_value(),
@@ -193,10 +234,15 @@ def _lost() -> ResponseReturnValue:
 
 
 def _new_page(form: ForMeForm) -> str:
+    known = {each.value for each in ZoomCloud}
+    cloud = form.cloud.data if form.cloud.data in known else ZoomCloud.COMMERCIAL
     return render_template(
         "app_creation/new.html",
         form=form,
-        zoom_console=urls.zoom_console_url(runtime().settings),
+        zoom_console=urls.zoom_console_url(
+            runtime().settings,
+            cloud=ZoomCloud(cloud),
+        ),
     )
 
 
@@ -210,5 +256,10 @@ def _made_page(made: _Made, form: MadeForMeForm) -> str:
         name=made.name,
         app_id=made.app_id,
         has_pair=bool(made.client_id),
-        zoom_console=urls.zoom_console_url(runtime().settings, made.client_id or None),
+        zoom_console=urls.zoom_console_url(
+            runtime().settings,
+            made.client_id or None,
+            made.cloud,
+            app_id=made.app_id,
+        ),
     )

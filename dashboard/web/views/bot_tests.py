@@ -22,7 +22,7 @@ _UNPROCESSABLE = 422
 
 
 @bp.get("/test-bot")
-@requires(Permission.ZOOM_APPS_READ)
+@requires(Permission.CONNECTIONS_READ)
 def index(zoom_app_id: UUID) -> str:
     """Show the form and the last runs."""
     return _page(zoom_app_id, BotTestForm())
@@ -48,7 +48,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
 
 
 @bp.get("/test-bot/<uuid:run_id>")
-@requires(Permission.ZOOM_APPS_READ)
+@requires(Permission.CONNECTIONS_READ)
 def show(zoom_app_id: UUID, run_id: UUID) -> str:
     """Return one run as a part of the page; it asks again until the bot has ended."""
     row = runs.find(db(), zoom_app_id, run_id)

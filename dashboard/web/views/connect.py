@@ -15,6 +15,7 @@ from dashboard.services.connect import attempts, flow, own_connections, page_des
 from dashboard.services.connect.callbacks import Stop
 from dashboard.services.erasure import erasures
 from dashboard.services.facts import connections as facts
+from dashboard.services.invitations.references import References
 from dashboard.services.marketplace import console, review
 from dashboard.services.retention.pruning import days_kept
 from dashboard.web import htmx
@@ -61,6 +62,7 @@ def show(slug: str) -> Response:
         asked=hosted.asked_of(app),
         away=own_connections.last_attempt(db(), app, browser=browser),
         own=own_connections.of_browser(db(), app, browser=hosted.owner(), now=now()),
+        carries=hosted.carried(app),
     )
 
 
@@ -97,7 +99,7 @@ def test_plan(slug: str) -> Response:
 def create(slug: str) -> Response:
     """Begin a connect attempt bound to this browser and send it to Zoom."""
     app = flow.app_of_page(db(), slug)
-    return hosted.closed(app) or hosted.leave(app)
+    return hosted.closed(app) or hosted.leave(app, carries=hosted.carried(app))
 
 
 @bp.get("/oauth/zoom/callback")
@@ -157,7 +159,7 @@ def result(slug: str, attempt_id: UUID) -> Response:
         result=found,
         stands=row
         and own_connections.status_of(
-            row, facts.causes(db()).get(row.zoom_app_id), now=now()
+            row, facts.causes(db(), now=now()).get(row.zoom_app_id), now=now()
         ),
         missing=own_connections.missing(row) if row else [],
     )
@@ -176,7 +178,11 @@ def again(slug: str, attempt_id: UUID) -> Response:
         found = _own_result(slug, attempt_id)
     except NotFoundError:
         return hosted.page("connect/stopped/other_browser.html", 404, app=app)
-    return hosted.leave(app, found.attempt.invitation_id)
+    begun = found.attempt
+    carries = References(
+        reference=begun.reference, tags=begun.tags, return_url=begun.return_url
+    )
+    return hosted.leave(app, begun.invitation_id, carries=carries)
 
 
 @bp.get("/connect/<slug>/logo/<logo_print>")

@@ -1,14 +1,26 @@
 """Who is connected, in what state, and what staff can do about it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
-from dashboard.errors import GrantLostError, UpstreamError
+from dashboard.errors import ConflictError, GrantLostError, UpstreamError
 from dashboard.models.connection import Connection
+from dashboard.services.bot_tests import listed
+from dashboard.services.bot_tests.listed import Listed
 from dashboard.services.connections import actions, listing, pmis
 from dashboard.services.connections.listing import Filters
 from dashboard.services.facts import connections as facts
@@ -19,7 +31,7 @@ from dashboard.services.sweep import sweep
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, runtime
+from dashboard.web.context import actor, db, record, runtime
 from dashboard.web.forms.connection import filter_form
 from dashboard.web.pages import connection
 from dashboard.web.paging import with_query
@@ -48,15 +60,23 @@ _COLUMNS = (
     "since",
     "valid_until",
     "next_check",
+    "reference",
+    "is_reference_verified",
+    "tags",
 )
-_QUERY = ("q", "state", "who", "app", "sync", "custody", "checked", "sort", "cursor")
-_MORE = ("who", "sync", "custody", "checked")
+_MORE = ("who", "sync", "custody", "checked", "reference", "tag")
+_QUERY = ("q", "state", "app", *_MORE, "sort", "cursor")
 
 
 @bp.get("/")
-@requires(Permission.CONNECTIONS_READ)
+@requires(Permission.CONNECTIONS_COUNT, fresh=exports.is_asked)
 def index() -> ResponseReturnValue:
-    """List connections, as a page, CSV or JSON; the query string filters all three."""
+    """List connections, as a page, CSV or JSON; the query string filters all three.
+
+    People who may not see users get how many there are of each state.
+    """
+    if not current_user.can(Permission.CONNECTIONS_READ):
+        return _counts_page()
     apps = zoom_apps.list_all(db())
     form = filter_form(apps)
     now = runtime().clock.now()
@@ -64,17 +84,12 @@ def index() -> ResponseReturnValue:
     names = {app.id: app.name for app in apps}
     read = facts.Reader(db(), now=now)
     wanted = request.args.get("format")
-    if wanted in ("csv", "json"):
+    if exports.is_asked():
         found = listing.everything(runtime().database, filters)
         rows = _rows(found, names, read)
-        if wanted == "csv":
-            return exports.csv_file("connections", _COLUMNS, rows)
-        return exports.json_list("connections", _COLUMNS, rows)
-    matching = listing.narrow(db(), filters, read=read)
-    counts = listing.counts(db(), filters, found=matching, read=read)
-    page = listing.page(
-        db(), filters, cursor=request.args.get("cursor"), found=matching
-    )
+        return exports.respond(str(wanted), "connections", _COLUMNS, rows)
+    cursor = request.args.get("cursor")
+    page, counts = listing.listed(db(), filters, cursor=cursor, read=read)
     return htmx.page_or_fragment(
         "connections/index.html",
         "connections/partials/_list.html",
@@ -85,6 +100,7 @@ def index() -> ResponseReturnValue:
         claimed_twice=pmis.claimed_twice(
             db(), {row.pmi for row in page.rows if row.pmi}
         ),
+        once_called=listing.once_called(db(), page.rows, filters.search),
         tabs=_tabs(counts, filters),
         progress=sweep.progress(db(), now=now),
         worker=read.worker,
@@ -123,6 +139,7 @@ def recall_log(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_CHECK)
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
+    record("connection.checked", f"connection {connection_id}")
     try:
         checked = actions.try_again(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
@@ -148,7 +165,7 @@ def sync(connection_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:connection_id>/replace-key")
-@requires(Permission.CONNECTIONS_WRITE)
+@requires(Permission.CONNECTIONS_WRITE, fresh=True)
 def replace_key(connection_id: UUID) -> Response:
     """End the address where Recall fetches the tokens, and register a new one."""
     try:
@@ -160,6 +177,18 @@ def replace_key(connection_id: UUID) -> Response:
     seen = facts.of(db(), row, now=runtime().clock.now())
     flash(f"{done} {seen.reason}", seen.tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
+
+
+@bp.post("/<uuid:connection_id>/bots")
+@requires(Permission.CONNECTIONS_CHECK)
+def bots(connection_id: UUID) -> str:
+    """Ask Recall for the bots in a connection's meetings, and show its answer."""
+    try:
+        found = listed.of_connection(runtime(), connection_id)
+    except ConflictError as error:
+        found = Listed(problem=str(error))
+    row = listing.get(db(), connection_id)
+    return render_template("bot_tests/listed.html", connection=row, found=found)
 
 
 @bp.post("/<uuid:connection_id>/try/<which>")
@@ -193,6 +222,29 @@ def destroy(connection_id: UUID) -> Response:
         "good",
     )
     return htmx.go_to(url_for(".index"))
+
+
+def _counts_page() -> ResponseReturnValue:
+    if "format" in request.args:
+        abort(HTTPStatus.FORBIDDEN)
+    apps = zoom_apps.list_all(db())
+    form = filter_form(apps)
+    now = runtime().clock.now()
+    # Any other filter would say of one person whether they are here.
+    filters = Filters(zoom_app_id=form.filters(now=now).zoom_app_id, as_of=now)
+    counts = listing.counts(db(), filters) or {}
+    return htmx.page_or_fragment(
+        "connections/counts.html",
+        "connections/partials/_counts.html",
+        form=form,
+        apps=apps,
+        rows=[
+            (facts.WORDS[state], facts.TONES[state], _counted(number, counts))
+            for state, number in counts.items()
+        ],
+        total=_counted(sum(counts.values()), counts),
+        here=with_query(url_for(".index"), ("app",)),
+    )
 
 
 def _not_done(

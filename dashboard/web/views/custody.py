@@ -29,7 +29,7 @@ def show(zoom_app_id: UUID) -> str:
 
 
 @bp.post("/<uuid:zoom_app_id>/custody")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def change(zoom_app_id: UUID) -> ResponseReturnValue:
     """Change it for everyone who connects from now on."""
     form = CustodyForm()

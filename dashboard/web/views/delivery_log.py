@@ -22,7 +22,7 @@ bp = Blueprint(
 
 
 @bp.get("")
-@requires(Permission.ZOOM_APPS_READ)
+@requires(Permission.WEBHOOKS_READ)
 def show(zoom_app_id: UUID) -> str:
     """Show what was stored of the log; calls no API."""
     return _page(zoom_app_id, None)

@@ -17,7 +17,7 @@ from dashboard.services.marketplace.domain import Entered, Seen
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import public, requires
-from dashboard.web.context import actor, db, runtime
+from dashboard.web.context import actor, db, record, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.domain import DomainForm
 
@@ -78,6 +78,7 @@ def save() -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def check() -> ResponseReturnValue:
     """Look for file and tag from outside again."""
+    record("domain.checked", "file and tag")
     _say(domain.check(runtime()))
     return htmx.go_to(url_for(".show"))
 
@@ -98,5 +99,5 @@ def _page(form: DomainForm) -> str:
         "domain/show.html",
         form=form,
         row=domain.find(db()),
-        public_url=runtime().public_url,
+        hosted_url=runtime().hosted_url,
     )

@@ -19,7 +19,7 @@ from dashboard.services.sweep.on_demand import ANSWER_WITHIN_S, OnDemandChecks
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import db, now, runtime
+from dashboard.web.context import db, now, record, runtime
 from dashboard.web.forms.explain import ExplainForm
 
 bp = Blueprint("explain", __name__, url_prefix="/explain")
@@ -46,7 +46,7 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
-    checks().begin(found.unsure)
+    checks().begin(found.unsure, has_meeting=found.asked.number is not None)
     return _page(_refilled(form, found), found, checked=found.unsure)
 
 
@@ -60,7 +60,8 @@ def recall() -> ResponseReturnValue:
     text = form.q.data or ""
     found = explain.explain(db(), runtime().vault, text, now=now())
     checked = found.unsure
-    checks().begin(checked)
+    record("explain.recall_asked", "")  # nothing of what was pasted is kept
+    checks().begin(checked, has_meeting=found.asked.number is not None)
     said = explain.ask_recall(
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
@@ -107,7 +108,7 @@ def _page(
     connect_url = None
     if found is not None and found.verdict.target is Target.CONNECT_LINK:
         slug = found.target_id
-        connect_url = urls.connect_url(runtime().public_url, slug) if slug else ""
+        connect_url = urls.connect_url(runtime().hosted_url, slug) if slug else ""
     return htmx.page_or_fragment(
         "explain/index.html",
         "explain/partials/_answer.html",

@@ -1,11 +1,13 @@
 """From development to production: which way, who has reconnected, retire, undo."""
 
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
@@ -18,6 +20,7 @@ from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.facts import connections as facts
 from dashboard.services.going_live import transition
 from dashboard.services.going_live.transition import GoLiveStatus
+from dashboard.services.paging import Page
 from dashboard.services.recall import workspaces
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps, credential_checks, succession
@@ -54,7 +57,7 @@ _QUERY = ("q", "show", "cursor")
 
 
 @bp.get("/production")
-@requires(Permission.ZOOM_APPS_READ)
+@requires(Permission.ZOOM_APPS_READ, fresh=exports.is_asked)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
     """Show the form for the production app, or who has reconnected."""
     found = transition.status_of(db(), zoom_app_id)
@@ -96,7 +99,7 @@ def _set_environment(
 
 
 @bp.post("/production")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def create(zoom_app_id: UUID) -> ResponseReturnValue:
     """Verify the production credentials with Zoom and save them as the successor."""
     development = apps.get(db(), zoom_app_id)
@@ -233,15 +236,20 @@ def _progress_page(found: GoLiveStatus, production: ZoomApp) -> ResponseReturnVa
         move=None if form.show == ALL else move,
         is_moved=form.show == MOVED,
     )
-    connect_url = urls.connect_url(runtime().public_url, production.slug)
+    connect_url = urls.connect_url(runtime().hosted_url, production.slug)
+    may_list = current_user.can(Permission.CONNECTIONS_READ)
     wanted = request.args.get("format")
-    if wanted in ("csv", "json"):
+    if not may_list and (wanted or htmx.wants_fragment()):
+        abort(HTTPStatus.FORBIDDEN)  # both are lists of people
+    if exports.is_asked():
         rows = _rows(listing.everything(runtime().database, filters), connect_url)
         name = f"{form.show}-{development.slug}"
-        if wanted == "csv":
-            return exports.csv_file(name, _COLUMNS, rows)
-        return exports.json_list("connections", _COLUMNS, rows)
-    listed = listing.page(db(), filters, cursor=request.args.get("cursor"))
+        return exports.respond(
+            str(wanted), "connections", _COLUMNS, rows, file_name=name
+        )
+    listed: Page[Connection] = Page(rows=[], older=None)
+    if may_list:
+        listed = listing.page(db(), filters, cursor=request.args.get("cursor"))
     here = _at(development.id)
     return htmx.page_or_fragment(
         "going_live/progress.html",

@@ -6,6 +6,7 @@ stored.
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from flask import (
@@ -24,6 +25,7 @@ from dashboard.services.connections import listing
 from dashboard.services.invitations import csv_import, invitations
 from dashboard.services.invitations.invitations import Made, Wanted
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.user_mail import mails
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
@@ -57,6 +59,8 @@ def index() -> ResponseReturnValue:
         rows=found.rows,
         states=states,
         words=invitations.STATE_WORDS,
+        mails=mails.newest(db(), [one.id for one in found.rows]),
+        mail_words=mails.WORDS,
         usable=invitations.USABLE,
         names={app.id: app.name for app in apps},
         is_filtered=filters != invitations.Filters(),
@@ -82,7 +86,9 @@ def create() -> ResponseReturnValue:
     if not form.validate() or app_id is None:
         return _new_page(form, other), 422
     try:
-        person = csv_import.one(form.email.data or "", form.user_ref.data or "")
+        person = csv_import.one(
+            form.email.data or "", form.user_ref.data or "", form.tags.data or ""
+        )
         made = _make(app_id, [person], form)
     except InvalidInputError as error:
         show_on(form, error, field="email")
@@ -110,7 +116,10 @@ def create_many() -> ResponseReturnValue:
         return _new_page(other, form, errors=found.errors), 422
     try:
         made = _make(app_id, found.wanted, form)
-    except (ConflictError, InvalidInputError) as error:
+    except InvalidInputError as error:
+        show_on(form, error, field="return_url")
+        return _new_page(other, form), 422
+    except ConflictError as error:
         form.form_errors.append(str(error))
         return _new_page(other, form), 409
     return _made_page(made, app_id)
@@ -148,15 +157,25 @@ def _make(
     app_id: UUID, people: Sequence[Wanted], form: InvitationForm | ListForm
 ) -> Sequence[Made]:
     with runtime().database.writing() as session:
-        return invitations.make(
+        made = invitations.make(
             session,
             zoom_apps.get(session, app_id),
-            people,
+            [replace(one, return_url=form.return_url.data or "") for one in people],
             days=form.expires_days.data or invitations.LASTS_DAYS,
             batch=form.batch_id(),
             actor=actor(),
             now=now(),
         )
+        if form.sends.data:
+            mails.require_server(runtime().settings)
+            mails.write(
+                session,
+                runtime().vault,
+                made,
+                remind_days=form.remind_days.data or 0,
+                now=now(),
+            )
+        return made
 
 
 def _new_page(
@@ -174,6 +193,7 @@ def _new_page(
         list_form=list_form,
         errors=errors[: csv_import.MOST_ERRORS],
         more_errors=max(0, len(errors) - csv_import.MOST_ERRORS),
+        has_mail=runtime().settings.mail_server is not None,
     )
 
 
@@ -181,7 +201,7 @@ def _made_page(
     made: Sequence[Made], app_id: UUID, *, connection_id: UUID | None = None
 ) -> Response:
     app = zoom_apps.get(db(), app_id)
-    rows = csv_import.link_rows(made, app, public_url=runtime().public_url)
+    rows = csv_import.link_rows(made, app, hosted_url=runtime().hosted_url)
     table = "".join(exports.csv_lines(csv_import.COLUMNS, rows))
     response = make_response(
         render_template(
@@ -192,6 +212,7 @@ def _made_page(
             download=base64.b64encode(table.encode()).decode(),
             expires_at=made[0].invitation.expires_at,
             connection_id=connection_id,
+            mailed=len(mails.newest(db(), [one.invitation.id for one in made])),
         )
     )
     response.headers["Cache-Control"] = "no-store"

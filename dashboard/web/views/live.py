@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, request
 
 from dashboard.services.live import topics
 from dashboard.services.staff.permissions import Permission
+from dashboard.web import limits
 from dashboard.web.access import requires
 from dashboard.web.live.watcher import NoPlaceError, watcher
 from dashboard.web.signin import Person, person
@@ -14,6 +15,19 @@ bp = Blueprint("live", __name__, url_prefix="/live")
 
 _MOST_TOPICS = 16
 _TRY_AGAIN_S = "15"
+
+
+_NEEDED = {
+    "overview": Permission.OVERVIEW_READ,
+    "connections": Permission.CONNECTIONS_COUNT,
+    "connection": Permission.CONNECTIONS_READ,
+    "zoom": Permission.ZOOM_APPS_READ,
+}
+"""By the first word of a topic; the others are about webhooks."""
+
+
+def _needed(topic: str) -> Permission:
+    return _NEEDED.get(topic.partition("-")[0], Permission.WEBHOOKS_READ)
 
 
 @bp.get("/stream")
@@ -28,6 +42,10 @@ def stream() -> Response:
     if len(wanted) > _MOST_TOPICS or not all(map(topics.is_topic, wanted)):
         abort(400)
     reader = cast("Person", person())
+    if not all(reader.can(_needed(name)) for name in wanted):
+        abort(403)
+    if reader.zoom_apps is not None and not limits.may_follow(wanted):
+        abort(404)
     last_id = request.headers.get("Last-Event-ID", "")
     try:
         opened = watcher().open(wanted, reader, last_id=last_id)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
 
 from dashboard.services.facts import connections as facts
 from dashboard.services.heartbeats import heartbeats
@@ -11,7 +12,7 @@ from dashboard.services.marketplace import domain
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import attention, overview
 from dashboard.services.status.overview import AppOverview
-from dashboard.web import charts, htmx
+from dashboard.web import charts, htmx, navigation, proxies
 from dashboard.web.access import requires
 from dashboard.web.charts import Hour, HourBars, Part, PartsBar
 from dashboard.web.context import db, gathered, now, runtime
@@ -20,7 +21,7 @@ from dashboard.web.pages import hosted
 bp = Blueprint("overview", __name__)
 
 
-def _home() -> Response | None:
+def home() -> Response | None:
     """Return the public home page while Zoom's domain check looks for its tag."""
     row = domain.find(db())
     if row is None or not row.tag:
@@ -28,8 +29,13 @@ def _home() -> Response | None:
     return hosted.page("domain/home.html", 200, app=None, tag=row.tag)
 
 
+def _first_page() -> ResponseReturnValue:
+    """Lead to the first page of this person: this one is where signing in leads."""
+    return htmx.go_to(navigation.first_page())
+
+
 @bp.get("/")
-@requires(Permission.OVERVIEW_READ, for_strangers=_home)
+@requires(Permission.OVERVIEW_READ, for_strangers=home, for_others=_first_page)
 def index() -> Response:
     """Show the overview, live."""
     worker = heartbeats.find(db(), now=now())
@@ -51,7 +57,14 @@ def _items(
     return gathered(
         "items",
         lambda: attention.items(
-            db(), apps, public_url=public_url, now=now(), worker=worker
+            db(),
+            apps,
+            public_url=public_url,
+            now=now(),
+            worker=worker,
+            has_unnamed_proxy=proxies.is_unnamed_seen(),
+            secret_reminder_days=runtime().settings.secret_reminder_days,
+            vault=runtime().vault,
         ),
     )
 

@@ -14,7 +14,7 @@ from dashboard.services.grants import own_servers
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, runtime
+from dashboard.web.context import actor, db, record, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.zoom_app import OwnServerForm, OwnUserForm
 
@@ -22,14 +22,14 @@ bp = Blueprint("own_servers", __name__)
 
 
 @bp.get("/zoom-apps/<uuid:zoom_app_id>/own-server")
-@requires(Permission.ZOOM_APPS_READ)
+@requires(Permission.CONNECTIONS_READ)
 def show(zoom_app_id: UUID) -> str:
     """Show the server, how many users it serves and which of them fail."""
     return _page(zoom_app_id, OwnServerForm(), OwnUserForm())
 
 
 @bp.post("/zoom-apps/<uuid:zoom_app_id>/own-server")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def save(zoom_app_id: UUID) -> ResponseReturnValue:
     """Store the callback URL."""
     form = OwnServerForm()
@@ -76,6 +76,7 @@ def add_user(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.CONNECTIONS_CHECK)
 def test(connection_id: UUID) -> ResponseReturnValue:
     """Ask the customer's server for this user, and for one that doesn't exist."""
+    record("own_server.tested", f"connection {connection_id}")
     try:
         tested = own_servers.test_again(runtime(), connection_id)
     except (ConflictError, UpstreamError) as error:
@@ -99,5 +100,6 @@ def _page(zoom_app_id: UUID, form: OwnServerForm, user_form: OwnUserForm) -> str
         form=form,
         user_form=user_form,
         words=own_servers.words,
+        strangers=own_servers.about_strangers(page.server) if page.server else "",
         is_used=page.app.token_custody is TokenCustody.OWN_SERVER,
     )

@@ -6,8 +6,7 @@ from flask import Blueprint, flash, make_response, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import InvalidInputError
-from dashboard.services.connect import page_designs
-from dashboard.services.connect.page_designs import LARGEST_LOGO_BYTES
+from dashboard.services.connect import logos, page_designs
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
@@ -38,8 +37,9 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     if not form.validate():
         return _edit_page(zoom_app_id, form, status=422)
     given = form.logo.data
-    logo = given.read(LARGEST_LOGO_BYTES + 1) if given else None
+    upload = given.read(logos.LARGEST_BYTES + 1) if given else b""
     try:
+        logo = logos.read(upload) if upload else None
         with runtime().database.writing() as session:
             page_designs.save(
                 session,

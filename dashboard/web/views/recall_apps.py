@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from dashboard.clients.recall.replies import RecallAppSecrets
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
-from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
+from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomCloud
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall import workspaces
 from dashboard.services.recall_apps import adoption, deleted, user_import
@@ -59,6 +59,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
         environment=Environment(form.environment.data),
         scope_style=ScopeStyle(form.scope_style.data),
         joins_external=form.external.data == "yes",
+        zoom_cloud=ZoomCloud(form.cloud.data),
         routing=Routing(form.routing.data),
         client_secret=_typed(form.client_secret.data),
         secret_token=_typed(form.secret_token.data),

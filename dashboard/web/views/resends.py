@@ -1,5 +1,7 @@
 """Resends: the preview, the history, and the progress of one."""
 
+from dataclasses import replace
+
 from flask import (
     Blueprint,
     Response,
@@ -18,9 +20,10 @@ from dashboard.services.resends import collecting, resends
 from dashboard.services.resends.collecting import Preview, preview
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log
+from dashboard.services.webhook_log.search import WebhookFilter
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.context import actor, db, limits, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages import resends as pages
 from dashboard.web.paging import place, row_id
@@ -62,7 +65,7 @@ def create() -> ResponseReturnValue:
     if resend_id is None:
         return _preview_page(form, status=409, trouble=_OLD)
     try:
-        resends.begin(runtime(), resend_id, form.filters(), actor=actor())
+        resends.begin(runtime(), resend_id, _filters(form), actor=actor())
     except (ConflictError, InvalidInputError) as error:
         return _preview_page(form, status=409, trouble=str(error))
     return htmx.go_to(url_for(".show", resend_id=resend_id))
@@ -102,13 +105,34 @@ def _filter_form() -> WebhookFilterForm:
     return form
 
 
+def _filters(form: WebhookFilterForm) -> WebhookFilter:
+    """Return what is asked for, of one of the person's zoom apps if limited to some.
+
+    Raises:
+        InvalidInputError: It is of all zoom apps, or of another one.
+    """
+    filters, only = form.filters(), limits()
+    if only is None or filters.zoom_app_id in only:
+        return filters
+    if filters.zoom_app_id is None and len(only) == 1:
+        return replace(filters, zoom_app_id=next(iter(only)))
+    raise InvalidInputError(
+        "Choose one of your zoom apps first: your account is limited to some of them.",
+        field="zoom_app",
+    )
+
+
 def _preview_page(
     form: WebhookFilterForm, *, status: int, trouble: str = ""
 ) -> Response:
     # A field with an error is left out of the filter, which then matches more than was
     # asked for: nothing is counted or offered by it.
-    filters, names = form.filters(), log.app_names(db())
-    at = now()
+    names, at, filters = log.app_names(db()), now(), form.filters()
+    try:
+        filters = _filters(form)
+    except InvalidInputError as error:
+        status, trouble = 422, str(error)
+        form.zoom_app.errors = [str(error)]
     found = Preview() if form.errors else preview(db(), filters=filters, now=at)
     page = render_template(
         "resends/new.html",

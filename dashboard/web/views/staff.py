@@ -1,21 +1,36 @@
 """Staff: the people who sign in. Only admins see it."""
 
+from typing import TypeVar
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, render_template, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    render_template,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
-from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.staff import Role
 from dashboard.services import audit
-from dashboard.services.staff import accounts
-from dashboard.services.staff.permissions import Permission
+from dashboard.services.staff import accounts, links, second_factors, sessions
+from dashboard.services.staff.permissions import (
+    APPOINTED_BY_ADMINS,
+    CANNOT,
+    Permission,
+)
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.errors import show_on
-from dashboard.web.forms.staff import NewPersonForm, PasswordForm, RoleForm
+from dashboard.web.forms.staff import NewPersonForm, RoleForm, UnlockForm
+from dashboard.web.views import sessions as session_views
+
+F = TypeVar("F", NewPersonForm, RoleForm)
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 
@@ -24,37 +39,37 @@ bp = Blueprint("staff", __name__, url_prefix="/staff")
 @requires(Permission.STAFF_READ)
 def index() -> str:
     """List everyone."""
-    return render_template("staff/index.html", people=accounts.list_all(db()))
+    return _index()
 
 
 @bp.get("/new")
 @requires(Permission.STAFF_WRITE)
 def new() -> str:
     """Show the form for a new person."""
-    return render_template("staff/new.html", form=NewPersonForm())
+    return _new_page(_offered(NewPersonForm()))
 
 
 @bp.post("/")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def create() -> ResponseReturnValue:
     """Add a person."""
-    form = NewPersonForm()
+    form = _offered(NewPersonForm())
     if not form.validate():
-        return render_template("staff/new.html", form=form), 422
+        return _new_page(form), 422
     try:
         person = accounts.add(
             runtime().database,
             email=form.email.data or "",
             role=Role(form.role.data),
-            password=SecretStr(form.password.data or ""),
+            zoom_apps=_chosen(form),
+            password=None,
             actor=actor(),
             now=now(),
         )
     except (InvalidInputError, ConflictError) as error:
         show_on(form, error, field="email")
-        return render_template("staff/new.html", form=form), 422
-    flash(f"{person.email} can sign in now.", "good")
-    return htmx.go_to(url_for(".index"))
+        return _new_page(form), 422
+    return _link_page(person.id)
 
 
 @bp.get("/<uuid:staff_id>")
@@ -65,17 +80,26 @@ def edit(staff_id: UUID) -> str:
 
 
 @bp.post("/<uuid:staff_id>/role")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def change_role(staff_id: UUID) -> ResponseReturnValue:
     """Give the person another role."""
-    form = RoleForm()
+    form = _offered(RoleForm())
     if not form.validate():
         return _edit_page(staff_id, role_form=form), 422
-    with runtime().database.writing() as session:
-        person = accounts.get(session, staff_id)
-        accounts.set_role(session, person, Role(form.role.data))
-        subject = f"{person.email} to {person.role}"
-        audit.record(session, actor(), "staff.role_changed", subject=subject, now=now())
+    chosen = _chosen(form)
+    try:
+        with runtime().database.writing() as session:
+            person = accounts.get(session, staff_id)
+            accounts.set_role(session, person, Role(form.role.data), actor=actor())
+            accounts.limit(session, person, chosen, actor=actor())
+            words = accounts.limits_words(session, chosen)
+            subject = f"{person.email} to {person.role}{words}"
+            audit.record(
+                session, actor(), "staff.role_changed", subject=subject, now=now()
+            )
+    except InvalidInputError as error:
+        show_on(form, error, field="role")
+        return _edit_page(staff_id, role_form=form), 422
     flash(
         f"{person.email} now has the role {person.role} and has to sign in again.",
         "good",
@@ -83,32 +107,63 @@ def change_role(staff_id: UUID) -> ResponseReturnValue:
     return htmx.go_to(url_for(".index"))
 
 
-@bp.post("/<uuid:staff_id>/password")
-@requires(Permission.STAFF_WRITE)
-def change_password(staff_id: UUID) -> ResponseReturnValue:
-    """Set a new password for the person."""
-    form = PasswordForm()
-    if not form.validate():
-        return _edit_page(staff_id, password_form=form), 422
-    try:
-        password = SecretStr(form.password.data or "")
-        person = accounts.set_password(
-            runtime().database, staff_id, password, actor=actor(), now=now()
+@bp.post("/<uuid:staff_id>/link")
+@requires(Permission.STAFF_WRITE, fresh=True)
+def make_link(staff_id: UUID) -> ResponseReturnValue:
+    """Make a link with which the person chooses a new password."""
+    return _link_page(staff_id)
+
+
+@bp.post("/<uuid:staff_id>/second-factor/remove")
+@requires(Permission.STAFF_WRITE, fresh=True)
+def remove_second_factor(staff_id: UUID) -> Response:
+    """Remove the second factors of a person who lost them; ends their sessions."""
+    with runtime().database.writing() as session:
+        person = accounts.get(session, staff_id)
+        accounts.require_may_manage(person.role, actor())
+        second_factors.remove_all(session, person.id)
+        sessions.end_all(session, person.id)
+        audit.record(
+            session,
+            actor(),
+            "staff.second_factor_removed",
+            subject=person.email,
+            now=now(),
         )
-    except InvalidInputError as error:
-        show_on(form, error, field="password")
-        return _edit_page(staff_id, password_form=form), 422
-    flash(f"Changed the password of {person.email}.", "good")
+    flash(f"Removed the second factors of {person.email}.", "good")
+    return htmx.go_to(url_for(".edit", staff_id=staff_id))
+
+
+@bp.post("/<uuid:staff_id>/unlock")
+@requires(Permission.STAFF_WRITE)
+def unlock(staff_id: UUID) -> Response:
+    """Let the person's next sign-in come at once."""
+    email = accounts.get(db(), staff_id).email
+    accounts.unlock(runtime().database, email=email, actor=actor(), now=now())
+    flash(f"{email} can try to sign in again at once.", "good")
+    return htmx.go_to(url_for(".edit", staff_id=staff_id))
+
+
+@bp.post("/unlock-address")
+@requires(Permission.STAFF_WRITE)
+def unlock_address() -> ResponseReturnValue:
+    """Let the next sign-in from an address come at once."""
+    form = UnlockForm()
+    if not form.validate():
+        return _index(unlock_form=form), 422
+    address = (form.address.data or "").strip()
+    accounts.unlock(runtime().database, address=address, actor=actor(), now=now())
+    flash(f"Sign-ins from {address} can come at once again.", "good")
     return htmx.go_to(url_for(".index"))
 
 
 @bp.post("/<uuid:staff_id>/disable")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def disable(staff_id: UUID) -> Response:
     """Deactivate the person's account."""
     with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
-        accounts.disable(session, person, now=now())
+        accounts.disable(session, person, actor=actor(), now=now())
         audit.record(
             session, actor(), "staff.disabled", subject=person.email, now=now()
         )
@@ -117,27 +172,63 @@ def disable(staff_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:staff_id>/enable")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def enable(staff_id: UUID) -> Response:
     """Reactivate the person's account."""
     with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
-        accounts.enable(session, person)
+        accounts.enable(session, person, actor=actor())
         audit.record(session, actor(), "staff.enabled", subject=person.email, now=now())
     flash(f"{person.email} can sign in again.", "good")
     return htmx.go_to(url_for(".index"))
 
 
-def _edit_page(
-    staff_id: UUID,
-    *,
-    role_form: RoleForm | None = None,
-    password_form: PasswordForm | None = None,
-) -> str:
+def _index(*, unlock_form: UnlockForm | None = None) -> str:
+    return render_template(
+        "staff/index.html",
+        people=accounts.list_all(db()),
+        limited=accounts.limited(db()),
+        cannot=CANNOT,
+        unlock_form=unlock_form or UnlockForm(formdata=None),
+    )
+
+
+def _link_page(staff_id: UUID) -> Response:
+    """Show a new link, once."""
+    with runtime().database.writing() as session:
+        person = accounts.get(session, staff_id)
+        secret = links.make(session, person, actor=actor(), now=now())
+    path = url_for("passwords.new", secret=secret.get_secret_value())
+    link = f"{runtime().public_url}{path}"
+    return make_response(render_template("staff/link.html", person=person, link=link))
+
+
+def _offered(form: F) -> F:
+    apps = zoom_apps.list_all(db())
+    form.zoom_apps.choices = [(str(app.id), app.name) for app in apps]
+    return form
+
+
+def _chosen(form: NewPersonForm | RoleForm) -> list[UUID]:
+    return [UUID(one) for one in form.zoom_apps.data or ()]
+
+
+def _new_page(form: NewPersonForm) -> str:
+    return render_template("staff/new.html", form=form, cannot=CANNOT)
+
+
+def _edit_page(staff_id: UUID, *, role_form: RoleForm | None = None) -> str:
     person = accounts.get(db(), staff_id)
+    if role_form is None:
+        limited_to = sorted(map(str, accounts.limits_of(db(), person) or ()))
+        stored = {"role": person.role.value, "zoom_apps": limited_to}
+        role_form = _offered(RoleForm(formdata=None, data=stored))
     return render_template(
         "staff/edit.html",
         person=person,
-        role_form=role_form or RoleForm(data={"role": person.role.value}),
-        password_form=password_form or PasswordForm(),
+        cannot=CANNOT,
+        is_independent=person.role not in APPOINTED_BY_ADMINS,
+        factors=second_factors.of(db(), staff_id),
+        sessions=session_views.rows(staff_id),
+        role_form=role_form,
     )

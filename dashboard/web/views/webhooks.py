@@ -33,12 +33,11 @@ from dashboard.services.webhook_log import log, redaction, search, story
 from dashboard.services.webhook_log.log import Request, Trace
 from dashboard.services.webhook_log.search import WebhookFilter
 from dashboard.services.webhook_log.story import IntegrityFinding, steps
-from dashboard.web import htmx
+from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages.webhooks import (
-    FORMATS,
     body_file,
     body_views,
     list_context,
@@ -56,7 +55,7 @@ _ID = f"int(max={LARGEST_ID}):webhook_id"
 
 
 @bp.get("/")
-@requires(Permission.WEBHOOKS_READ)
+@requires(Permission.WEBHOOKS_READ, fresh=exports.is_asked)
 def index() -> ResponseReturnValue:
     """List the log; `before` and `after` turn pages, `top` keeps what is being read.
 
@@ -67,7 +66,7 @@ def index() -> ResponseReturnValue:
     form.choose_from(log.app_names(db()), names)
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
-    if is_valid and request.args.get("format") in FORMATS:
+    if is_valid and exports.is_asked():
         kind = request.args["format"]
         return list_file(runtime().database, filters, kind, now=now())
     top = request.args.get("top", type=row_id)
@@ -161,7 +160,7 @@ def sent(webhook_id: int) -> Response:
 
 
 @bp.post(f"/<{_ID}>/reveal")
-@requires(Permission.WEBHOOKS_REVEAL)
+@requires(Permission.WEBHOOKS_REVEAL, fresh=True)
 def reveal(webhook_id: int) -> ResponseReturnValue:
     """Show the request exactly as received, or its body as a file; audited first."""
     found = log.get(db(), webhook_id)

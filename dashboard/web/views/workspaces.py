@@ -17,7 +17,7 @@ from dashboard.services.recall.workspaces import Entered, KeyAnswer, NewWorkspac
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.context import actor, db, now, record, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.workspace import NewWorkspaceForm, WorkspaceForm
 
@@ -47,7 +47,7 @@ def new() -> str:
 
 
 @bp.post("/new")
-@requires(Permission.WORKSPACES_WRITE)
+@requires(Permission.WORKSPACES_WRITE, fresh=True)
 def create() -> ResponseReturnValue:
     """Check the key at Recall and add the workspace."""
     form = NewWorkspaceForm()
@@ -82,7 +82,7 @@ def edit(workspace_id: UUID) -> str:
 
 
 @bp.post("/<uuid:workspace_id>/edit")
-@requires(Permission.WORKSPACES_WRITE)
+@requires(Permission.WORKSPACES_WRITE, fresh=True)
 def update(workspace_id: UUID) -> ResponseReturnValue:
     """Rename it, or replace its secrets: the key after checking it at Recall."""
     form = WorkspaceForm()
@@ -112,6 +112,8 @@ def update(workspace_id: UUID) -> ResponseReturnValue:
 @requires(Permission.WORKSPACES_WRITE)
 def check(workspace_id: UUID) -> ResponseReturnValue:
     """Ask Recall about the stored key again."""
+    workspace = workspaces.get(db(), workspace_id)
+    record("workspace.checked", workspace.name)
     _flash_answer(workspaces.check_again(runtime(), workspace_id))
     return htmx.go_to(url_for(".index"))
 

@@ -30,13 +30,14 @@ from dashboard.services.probes import recall_webhook
 from dashboard.services.recall_apps import creation, secrets
 from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.rotation import rotations
+from dashboard.services.setup import checklist
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import zoom_app as zoom_app_pages
 from dashboard.services.zoom_apps import apps, credential_checks, scopes
 from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.context import actor, db, now, record, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
@@ -73,7 +74,7 @@ class _AsksForScopes:
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
 _UNPROCESSABLE = 422
-_ANSWERS = ("kind", "scope_style", "external")
+_ANSWERS = ("kind", "scope_style", "external", "cloud")
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
 _AGAIN = "You can press Create in Recall again. It never creates a duplicate."
 _PENDING = "Not sent to Recall yet. The reason and the next attempt are shown below."
@@ -119,7 +120,9 @@ def new_scopes() -> ResponseReturnValue:
         which=form.app.data,
         answers=answers,
         scopes=scopes.list_for(_AsksForScopes.of(form)),
-        zoom_console=urls.zoom_console_url(runtime().settings),
+        zoom_console=urls.zoom_console_url(
+            runtime().settings, cloud=ZoomCloud(form.cloud.data)
+        ),
     )
 
 
@@ -133,7 +136,7 @@ def new_credentials() -> str:
 
 
 @bp.post("/new")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def create() -> ResponseReturnValue:
     """Check the pair at Zoom and save it."""
     form = NewZoomAppForm()
@@ -197,13 +200,14 @@ def edit(zoom_app_id: UUID) -> str:
         "name": zoom_app.name,
         "routing": zoom_app.routing.value,
         "external": "yes" if zoom_app.joins_external else "no",
+        "cloud": zoom_app.zoom_cloud.value,
     }
     form = ZoomAppForm(data=stored)
     return _edit_page(form, zoom_app_id)
 
 
 @bp.post("/<uuid:zoom_app_id>/edit")
-@requires(Permission.ZOOM_APPS_WRITE)
+@requires(Permission.ZOOM_APPS_WRITE, fresh=True)
 def update(zoom_app_id: UUID) -> ResponseReturnValue:
     """Change it, and send new secrets to Recall."""
     form = ZoomAppForm()
@@ -213,6 +217,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
         name=form.name.data or "",
         routing=Routing(form.routing.data),
         joins_external=form.external.data == "yes" if form.external.data else None,
+        zoom_cloud=ZoomCloud(form.cloud.data) if form.cloud.data else None,
         client_secret=_typed(form.client_secret.data),
         secret_token=_typed(form.secret_token.data),
     )
@@ -233,6 +238,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def check(zoom_app_id: UUID) -> ResponseReturnValue:
     """Verify the stored credentials with Zoom again."""
+    record("zoom_app.checked", apps.full_name(apps.get(db(), zoom_app_id)))
     pair_check = credential_checks.check_again(runtime(), zoom_app_id)
     flash(pair_check.reason, _TONES[pair_check.verdict])
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -302,6 +308,7 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def probe(zoom_app_id: UUID) -> ResponseReturnValue:
     """Self-test the public URL and test Recall, now."""
+    record("zoom_app.probed", apps.full_name(apps.get(db(), zoom_app_id)))
     try:
         probed = recall_webhook.probe(runtime(), zoom_app_id)
     except ConflictError as error:
@@ -309,6 +316,16 @@ def probe(zoom_app_id: UUID) -> ResponseReturnValue:
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     for seen in filter(None, (probed.self_test, probed.recall)):
         flash(seen.detail, "good" if seen.finding is Finding.GOOD else "trouble")
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+@bp.post("/<uuid:zoom_app_id>/events-added")
+@requires(Permission.ZOOM_APPS_WRITE)
+def events_added(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Note an admin's word that the events are added in Zoom."""
+    database = runtime().database
+    checklist.say_events_added(database, zoom_app_id, actor=actor(), now=now())
+    flash("Noted. The step completes once something shows it.", "good")
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 

@@ -54,7 +54,7 @@ def new_server(folder: Path) -> ssl.SSLContext:
 
 async def delivered(url: str) -> delivery.Answer:
     async with delivery.open_session(None) as session:
-        return await delivery.post(session, url, body=BODY, headers=[])
+        return await delivery.post(session, url, body=BODY, headers={})
 
 
 @pytest.mark.usefixtures("lax_platform")

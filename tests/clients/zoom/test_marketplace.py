@@ -1,7 +1,7 @@
 """An app in Zoom's Marketplace by API, as far as Zoom's answers go."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx2
@@ -12,7 +12,8 @@ from dashboard.clients.zoom.marketplace import Log, ZoomMarketplace
 from tests.fixtures.vendors import answering, everything_in, http_to, refusal_of
 
 TOKEN = SecretStr("test-app-token-0001")
-DAY = date(2026, 11, 23)
+SINCE = datetime(2026, 11, 22, 12, 0, 1, tzinfo=UTC)
+UNTIL = datetime(2026, 11, 23, 12, tzinfo=timezone(timedelta(hours=2)))
 
 
 def zoom_at(handler: Callable[[httpx2.Request], httpx2.Response]) -> ZoomMarketplace:
@@ -23,7 +24,8 @@ def zoom_at(handler: Callable[[httpx2.Request], httpx2.Response]) -> ZoomMarketp
 def log_of(
     handler: Callable[[httpx2.Request], httpx2.Response], app_id: str = "app1"
 ) -> Log:
-    return zoom_at(handler).webhook_log(TOKEN, app_id, since=DAY, until=DAY, pages=3)
+    zoom = zoom_at(handler)
+    return zoom.webhook_log(TOKEN, app_id, since=SINCE, until=UNTIL, pages=3)
 
 
 def one(**fields: object) -> Any:
@@ -43,8 +45,14 @@ def test_pages_are_followed_to_the_end() -> None:
 
     assert (len(found.deliveries), found.is_whole) == (2, True)
     assert asked[0].raw_path.startswith(
-        b"/v2/marketplace/apps/a%2F..%2Fb/webhook_logs?from=2026-11-23&to=2026-11-23"
+        b"/v2/marketplace/apps/a%2F..%2Fb/webhook_logs?"
     )
+    assert dict(asked[0].params) == {
+        "from": "2026-11-22T12:00:01Z",
+        "to": "2026-11-23T10:00:00Z",
+        "type": "2",
+        "page_size": "300",
+    }
 
 
 def test_a_log_without_end_is_read_to_a_limit_and_said_to_go_on() -> None:
@@ -61,7 +69,7 @@ def test_a_log_without_end_is_read_to_a_limit_and_said_to_go_on() -> None:
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [(502, 502), ("502", 502), (2, None), (0, None), (True, None), ("bad", None)],
+    [(502, 502), ("502", 502), (-1, None), (0, None), (True, None), ("bad", None)],
 )
 def test_a_status_is_one_only_if_it_can_be(written: object, read: int | None) -> None:
     assert one(status=written).status == read
@@ -72,6 +80,7 @@ def test_a_status_is_one_only_if_it_can_be(written: object, read: int | None) ->
     [
         "2026-11-23T12:00:00Z",
         "2026-11-23 12:00:00",
+        "2026-11-23T12:00:387Z",  # as the example in Zoom's reference
         "2026-11-23T14:00:00+02:00",
         1795435200,
         1795435200000,

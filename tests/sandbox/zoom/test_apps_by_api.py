@@ -9,7 +9,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
-from tests.fixtures.simulated_zoom import HOOK, Endpoint, a_world, an_app, web
+from dashboard.sandbox.zoom.oauth import SERVER_APP
+from dashboard.sandbox.zoom.records import ZoomApp
+from tests.fixtures.simulated_zoom import HOOK, Endpoint, a_world, an_app, pair, web
 from tests.sandbox.zoom.test_manifest import a_manifest, without
 
 APPS = "/v2/marketplace/apps"
@@ -158,6 +160,41 @@ def test_an_app_says_what_it_is_and_is_deleted(world: ZoomWorld) -> None:
     assert ask(world, "GET", path).status_code == 404
 
 
+def own_token(world: ZoomWorld, app: ZoomApp) -> str:
+    form = {"grant_type": "client_credentials"}
+    answer = web(world).post("/oauth/token", data=form, auth=pair(app))
+    return str(answer.get_json()["access_token"])
+
+
+def rotate(world: ZoomWorld, app: ZoomApp, body: dict[str, str]) -> TestResponse:
+    path = f"{APPS}/{app.app_id}/rotate_client_secret"
+    return ask(world, "POST", path, body, token=own_token(world, app))
+
+
+def test_an_app_rotates_no_other_apps_secret(world: ZoomWorld) -> None:
+    app, other = an_app(world), world.add_app(name="Other")
+    body = {"action": "new", "revoke_old_secret_time": "2030-01-01T00:00:00Z"}
+    path = f"{APPS}/{other.app_id}/rotate_client_secret"
+
+    answer = ask(world, "POST", path, body, token=own_token(world, app))
+
+    assert (answer.status_code, answer.get_json()["code"]) == (404, 1401)
+
+
+def test_a_server_app_gets_a_token_for_its_account_only(world: ZoomWorld) -> None:
+    def asked(account_id: str, secret: str) -> TestResponse:
+        form = {"grant_type": "account_credentials", "account_id": account_id}
+        auth = (SERVER_APP, secret)
+        return web(world).post("/oauth/token", data=form, auth=auth)
+
+    mine, secret = world.state.account_id, world.state.server_app_secret
+    token = asked(mine, secret).get_json()["access_token"]
+
+    assert asked(mine, "x").get_json()["error"] == "invalid_client"
+    assert asked("x", secret).get_json()["error"] == "invalid_request"
+    assert ask(world, "POST", APPS, a_creation(), token=token).status_code == 201
+
+
 def test_a_rotated_secret_leaves_the_old_one_valid_for_a_while(
     world: ZoomWorld,
 ) -> None:
@@ -166,7 +203,7 @@ def test_a_rotated_secret_leaves_the_old_one_valid_for_a_while(
     until = world.state.now() + timedelta(hours=1)
     body = {"action": "new", "revoke_old_secret_time": until.isoformat()}
 
-    answer = ask(world, "POST", f"{APPS}/{app.app_id}/rotate_client_secret", body)
+    answer = rotate(world, app, body)
 
     new = answer.get_json()["new_secret"]
     assert new == app.client_secret != old
@@ -195,7 +232,7 @@ def test_a_rotation_may_hide_the_secret_or_be_denied(
     world.switch(rotation=switch)
     body = {"action": "new", "revoke_old_secret_time": "2030-01-01T00:00:00Z"}
 
-    answer = ask(world, "POST", f"{APPS}/{app.app_id}/rotate_client_secret", body)
+    answer = rotate(world, app, body)
 
     assert answer.status_code == status
     assert "new_secret" not in answer.text
@@ -211,14 +248,15 @@ def test_a_rotation_without_its_fields_changes_nothing(
     app = an_app(world)
     old = app.client_secret
 
-    answer = ask(world, "POST", f"{APPS}/{app.app_id}/rotate_client_secret", body)
+    answer = rotate(world, app, body)
 
     assert answer.status_code == 400
     assert app.client_secret == old
 
 
-def test_the_marketplace_issues_a_token_on_a_page(world: ZoomWorld) -> None:
+def test_the_marketplace_shows_a_server_app_and_its_token(world: ZoomWorld) -> None:
     page = web(world).post("/marketplace/token").text
 
     issued = next(iter(world.state.grants[-1].access))
-    assert issued in page
+    shown = (issued, world.state.account_id, world.state.server_app_secret, SERVER_APP)
+    assert all(value in page for value in shown)

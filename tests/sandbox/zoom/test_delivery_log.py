@@ -38,14 +38,15 @@ def test_every_try_is_logged_with_its_answer_newest_first(
     world.state.clock.advance(301)
     world.deliver_due()
 
-    second, first, *_ = asked(world, app).get_json()["webhook_logs"]
+    second, first, *_ = asked(world, app, type="1").get_json()["webhook_logs"]
 
     assert [one["status"] for one in (first, second)] == [502, 200]
     assert (first["endpoint"], first["event"]) == (HOOK, "meeting.created")
     assert first["response_body"] == "<html>Bad Gateway</html>"
     assert json.loads(first["request_body"])["payload"]["object"]["id"] == meeting.id
     assert first["date_time"] == "2026-11-23T12:00:00Z"
-    assert first["trace_id"] != second["trace_id"]
+    assert first["request_id"] == second["request_id"]
+    assert [one["retry_num"] for one in (first, second)] == [0, 1]
 
 
 def test_a_failure_without_answer_has_zooms_own_number(
@@ -57,32 +58,35 @@ def test_a_failure_without_answer_has_zooms_own_number(
 
     newest = asked(world, app, event="meeting.created").get_json()["webhook_logs"][0]
 
-    assert (newest["status"], newest["failed_reason_type"]) == (0, -2)
+    assert (newest["status"], newest["failed_reason_type"]) == (-1, 2)
 
 
-def test_a_flag_in_place_of_the_status_is_the_other_reading(
+def test_the_odd_form_has_no_seconds_and_numbers_below_zero(
     endpoint: Endpoint, world: ZoomWorld, app: ZoomApp, ana: ZoomUser
 ) -> None:
-    world.switch(webhook_log="flag")
-    endpoint.answers.append(httpx2.Response(502))
+    world.switch(webhook_log="odd")
+    endpoint.answers.append(httpx2.ConnectError("refused"))
     world.create_meeting(ana.id)
     world.deliver_due()
 
-    rows = asked(world, app).get_json()["webhook_logs"]
+    (row,) = asked(world, app).get_json()["webhook_logs"]
 
-    assert [one["status"] for one in rows] == [2, 1]
+    assert row["failed_reason_type"] == -2
+    assert row["date_time"] == "2026-11-23T12:00:387Z"
 
 
 @pytest.mark.parametrize(
     ("query", "number"),
     [
-        ({"event": "endpoint.url_validation"}, 1),
-        ({"event": "user.updated"}, 0),
-        ({"from": "2026-11-24", "to": "2026-11-25"}, 0),
-        ({"page_size": "1"}, 1),
+        ({}, 0),
+        ({"type": "1"}, 2),
+        ({"type": "3", "event": "endpoint.url_validation"}, 1),
+        ({"type": "1", "event": "user.updated"}, 0),
+        ({"type": "1", "to": "2026-11-23T11:59:59Z"}, 0),
+        ({"type": "1", "page_size": "1"}, 1),
     ],
 )
-def test_days_events_and_pages_narrow_it(
+def test_kinds_times_events_and_pages_narrow_it(
     world: ZoomWorld, app: ZoomApp, ana: ZoomUser, query: dict[str, str], number: int
 ) -> None:
     world.create_meeting(ana.id)
@@ -99,11 +103,13 @@ def test_a_day_that_is_none_a_strangers_app_and_a_missing_scope_are_refused(
 ) -> None:
     other = world.add_app(name="Other")
 
-    wrong_day = asked(world, app, **{"from": "yesterday"})
+    wrong_day = asked(world, app, **{"from": "2026-11-23"})
+    too_old = asked(world, app, **{"from": "2026-11-01T00:00:00Z"})
     strangers = asked(world, app, of=other.app_id)
     app.own_scopes = ["marketplace:read:list_event_subscriptions"]
     lacking = asked(world, app)
 
-    assert (wrong_day.status_code, wrong_day.get_json()["code"]) == (400, 300)
+    assert (wrong_day.status_code, wrong_day.get_json()["code"]) == (404, 1503)
+    assert (too_old.status_code, too_old.get_json()["code"]) == (404, 1502)
     assert (strangers.status_code, strangers.get_json()["code"]) == (404, 1500)
     assert (lacking.status_code, lacking.get_json()["code"]) == (400, 4711)

@@ -14,6 +14,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.audit import Actor
 from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
 from dashboard.services.connections import check
+from dashboard.services.facts import connections as facts
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, FakeClock, a_connection
@@ -70,6 +71,20 @@ def test_a_token_that_recall_does_not_renew_is_expiring(
     assert seen.token_state is TokenState.EXPIRING
 
 
+def test_a_token_that_a_clock_behind_makes_live_for_days_counts_half_an_hour(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    clock.advance(days=-3)
+
+    seen = check.now(stage.runtime, row.id)
+
+    assert facts.standing(seen, now=clock.now()).tone == "good"
+    assert seen.due_at - clock.now() < timedelta(minutes=50)
+    clock.advance(minutes=31)
+    assert facts.standing(seen, now=clock.now()).tone != "good"
+
+
 def test_a_credential_deleted_in_recall_needs_the_user(stage: ConnectStage) -> None:
     row = stage.connect()
     stage.sandbox.recall_world.remove_credential(stage.credentials()[0])
@@ -107,7 +122,8 @@ def test_in_an_outage_what_was_seen_stands_with_its_age(
 
 
 def test_a_sync_under_way_is_looked_at_soon(stage: ConnectStage) -> None:
-    row = stage.connect()
+    with stage.sandbox.recall_world.syncing:  # however long connecting takes
+        row = stage.connect()
 
     assert row.sync_status in (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
     assert row.due_at == NOON + timedelta(seconds=30)

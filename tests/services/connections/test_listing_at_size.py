@@ -1,20 +1,25 @@
 """Lists with thousands of matches are read along an index, whatever is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event, insert
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, select
 
 from dashboard.db import Database
-from dashboard.models.connection import Connection
+from dashboard.models.connection import (
+    Connection,
+    SyncStatus,
+    TokenCause,
+    TokenState,
+)
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import FEW, Filters, Sort
 from dashboard.services.facts.acting import Who
-from dashboard.services.facts.connections import Shown
+from dashboard.services.facts.connections import Reader, Shown
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -32,6 +37,19 @@ WIDE = {
     "one account": Filters(search="aCcOuNt"),
     "long unchecked": Filters(unchecked_since=NOON + timedelta(days=1)),
 }
+NARROW = {
+    "the host must act": Filters(who=Who.HOST, as_of=NOON),
+    "an admin must act": Filters(who=Who.ADMIN, as_of=NOON),
+    "the user must act, by name": Filters(who=Who.USER, sort=Sort.NAME, as_of=NOON),
+    "sync failed": Filters(sync=SyncStatus.FAILED, as_of=NOON),
+    "a state": Filters(state=Shown.RECONNECT_NEEDED, as_of=NOON),
+}
+ODD: Sequence[dict[str, Any]] = (
+    {"recording_block": "Only the host records."},
+    {"token_state": TokenState.UNKNOWN, "token_cause": TokenCause.KEY_REFUSED},
+    {"token_state": TokenState.RECONNECT_NEEDED},
+    {"sync_status": SyncStatus.FAILED},
+)
 
 
 def fill(database: Database, vault: Vault) -> None:
@@ -79,6 +97,27 @@ def test_sqlite_sorts_no_more_than_a_few(sqlite: Database, vault: Vault) -> None
     assert {name: plan for name, plan in plans.items() if set(plan) & set(bad)} == {}
 
 
+def test_sqlite_finds_few_among_many_by_an_index(
+    sqlite: Database, vault: Vault
+) -> None:
+    fill(sqlite, vault)
+    with sqlite.writing() as session:
+        rows = session.exec(select(Connection).limit(len(ODD)))
+        for row, odd in zip(rows, ODD, strict=True):
+            for name, value in odd.items():
+                setattr(row, name, value)
+
+    plans = {name: _plans(sqlite, filters) for name, filters in NARROW.items()}
+
+    bad = "SCAN connection"
+    assert {
+        name: each for name, plan in plans.items() for each in plan if bad in each
+    } == {}
+    with sqlite.reading() as session:
+        found = {name: _all(session, each) for name, each in NARROW.items()}
+    assert found == dict.fromkeys(NARROW, 1)
+
+
 def _all(session: Session, filters: Filters) -> int:
     seen: set[UUID] = set()
     cursor: str | None = None
@@ -91,6 +130,21 @@ def _all(session: Session, filters: Filters) -> int:
 
 def _plan(database: Database, filters: Filters) -> Sequence[str]:
     """Return how SQLite reads the page itself; the look before it is bounded."""
+    return _explained(database, lambda session: listing.page(session, filters))[-1]
+
+
+def _plans(database: Database, filters: Filters) -> Sequence[str]:
+    """Return how SQLite finds a page and counts what matches, all statements."""
+
+    def ask(session: Session) -> None:
+        listing.listed(session, filters, read=Reader(session, now=NOON))
+
+    return [each for plan in _explained(database, ask) for each in plan]
+
+
+def _explained(
+    database: Database, ask: Callable[[Session], object]
+) -> Sequence[Sequence[str]]:
     seen: list[tuple[Any, Any]] = []
 
     def note(*args: Any) -> None:
@@ -99,10 +153,15 @@ def _plan(database: Database, filters: Filters) -> Sequence[str]:
     with database.reading() as session:
         engine = session.get_bind()
         event.listen(engine, "before_cursor_execute", note)
-        listing.page(session, filters)
+        ask(session)
         event.remove(engine, "before_cursor_execute", note)
-        statement, parameters = seen[-1]
-        explained = session.connection().exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {statement}", parameters
-        )
-        return [row.detail for row in explained]
+        connection = session.connection()
+        return [
+            [
+                row.detail
+                for row in connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+            ]
+            for statement, parameters in seen
+        ]

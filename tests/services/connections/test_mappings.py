@@ -1,13 +1,16 @@
 """Recall's mappings of meetings to connections, as they are stored here."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from sqlmodel import col, select
 
 from dashboard.clients.recall.replies import Mapping, Stretch
 from dashboard.db import Database
 from dashboard.models.connection import (
     Connection,
+    ConnectionEvent,
     MeetingMapping,
     SyncStatus,
     TokenState,
@@ -18,6 +21,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, check, listing, mappings, recording
 from dashboard.services.explain import explain
+from dashboard.services.facts import meetings
 from dashboard.services.token_states import pace
 from dashboard.services.token_states.rules import CheckResult
 from dashboard.vault import Vault
@@ -283,6 +287,18 @@ def test_the_newest_are_kept_whatever_recalls_order_is_and_none_is_taken_for_gon
 
     assert last.id in mapped(stage, row)
     assert len(mapped(stage, row)) == 3
+    assert stage.connection(row.id).mappings_trouble == meetings.ONLY_NEWEST
+    check.now(stage.runtime, row.id)
+    assert forgotten(stage, row) == []
+
+
+def forgotten(stage: ConnectStage, row: Connection) -> list[str]:
+    """Give what the timeline says of meetings that Recall no longer lists."""
+    mine = col(ConnectionEvent.connection_id) == row.id
+    is_mapping = col(ConnectionEvent.kind) == "mapping"
+    query = select(ConnectionEvent.words).where(mine, is_mapping)
+    with stage.runtime.database.reading() as session:
+        return [each for each in session.exec(query) if "no longer" in each]
 
 
 def test_of_a_part_of_a_list_none_is_taken_for_gone(stage: ConnectStage) -> None:
@@ -300,3 +316,72 @@ def test_of_a_part_of_a_list_none_is_taken_for_gone(stage: ConnectStage) -> None
     assert mapped(stage, row) == {5551234567}
     assert after.mappings_seen_at == before.mappings_seen_at
     assert after.mappings_trouble == recording.PART
+
+
+def test_a_meeting_that_recall_forgot_is_not_in_order_between_two_readings(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    just_read = explained(stage, meeting.id)
+    stage.sandbox.recall_world.mappings.pop((meeting.id, str(row.recall_credential_id)))
+    later(stage, clock, hours=7)
+    check.run(stage.runtime, row.id)  # a routine one: the token alone
+
+    told = explained(stage, meeting.id)
+    with stage.runtime.database.reading() as session:
+        now = clock.now()
+        vault = stage.runtime.vault
+        unsure = explain.explain(session, vault, str(meeting.id), now=now).unsure
+    check.now(stage.runtime, row.id)
+
+    assert just_read[0] == "ready"
+    assert told[0] == "mapped-then"
+    assert "7 hours ago" in told[1]
+    assert unsure == [row.id]
+    assert explained(stage, meeting.id)[0] not in ("ready", "mapped-then")
+
+
+def test_an_older_reading_brings_back_nothing_that_a_newer_one_lacks(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    credential = stage.credentials()[0]
+    one = Mapping(
+        meeting_id=meeting.id, credential=UUID(credential.id), synced_at=clock.now()
+    )
+    begun_at = clock.now()
+    clock.advance(seconds=2)
+    with stage.runtime.database.writing() as session:
+        again = session.get_one(Connection, row.id)
+        nothing = Stretch[Mapping](results=[], is_whole=True)
+        found = CheckResult(mappings=nothing, begun_at=clock.now())
+        recording.store(session, again, found, now=clock.now())
+    with stage.runtime.database.writing() as session:
+        mappings.add(session, [one], now=begun_at)
+    at_first = mapped(stage, row)
+    clock.advance(seconds=2)
+    with stage.runtime.database.writing() as session:
+        mappings.add(session, [one], now=clock.now())
+
+    assert at_first == set()
+    assert mapped(stage, row) == {meeting.id}
+
+
+def test_a_list_is_as_old_as_the_question_for_it(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    begun_at = clock.now()
+    clock.advance(seconds=30)
+    with stage.runtime.database.writing() as session:
+        again = session.get_one(Connection, row.id)
+        nothing = Stretch[Mapping](results=[], is_whole=True)
+        found = CheckResult(mappings=nothing, begun_at=begun_at)
+        recording.store(session, again, found, now=clock.now())
+
+    assert stage.connection(row.id).mappings_seen_at == begun_at

@@ -57,7 +57,7 @@ def a_mapping(row: Connection, meeting_id: int) -> MeetingMapping:
 
 def standing(database: Database, row: Connection) -> PmiStatus:
     with database.reading() as session:
-        return pmis.status_of(session, row)
+        return pmis.status_of(session, row, now=NOON)
 
 
 def twice(database: Database, *numbers: int) -> set[int]:

@@ -1,21 +1,26 @@
 """A setting of the host that keeps bots from recording is kept, named and cleared."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from sqlmodel import select
 
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.zoom_app import Kind
+from dashboard.models.zoom_app import Kind, Routing, ZoomApp
+from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, check, recording
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.token_states import join_tokens
 from dashboard.services.token_states.rules import CheckResult
 from dashboard.vault import Vault
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.health_checks import a_token
+from tests.fixtures.setup import by_key, look
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
 
 NAMED = "Zoom said that local recording is disabled."
@@ -177,3 +182,119 @@ def test_a_pmi_that_zoom_does_not_name_is_not_gone(stage: ConnectStage) -> None:
     user = ZoomUser.model_validate({"id": row.zoom_user_id})
 
     assert (user.pmi, user.has_no_pmi) == (None, False)
+
+
+def routed(stage: ConnectStage, routing: Routing) -> None:
+    with stage.runtime.database.writing() as session:
+        session.get_one(ZoomApp, stage.app.id).routing = routing
+
+
+def synced(stage: ConnectStage) -> Connection:
+    """Connect Ana; a check has seen Recall's first sync complete."""
+    row = stage.connect()
+    for _ in range(2):
+        stage.sandbox.sync_meetings()
+    check.now(stage.runtime, row.id)
+    return row
+
+
+def events_are_proved(stage: ConnectStage) -> bool:
+    return by_key(look(stage.runtime, stage.app.id))[StepKey.EVENT].is_done
+
+
+def map_by_an_event(stage: ConnectStage) -> None:
+    """Let Recall map a new meeting as it does when Zoom's event comes."""
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    (credential,) = stage.credentials()
+    stage.sandbox.recall_world.map_meeting(meeting.id, credential)
+
+
+def test_a_meeting_mapped_without_a_sync_shows_that_events_reach_recall(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    routed(stage, Routing.DIRECT)
+    row = synced(stage)
+    before = events_are_proved(stage)
+    map_by_an_event(stage)
+    clock.advance(minutes=1)
+
+    check.now(stage.runtime, row.id)
+
+    event = by_key(look(stage.runtime, stage.app.id))[StepKey.EVENT]
+    assert not before
+    assert event.is_done
+    assert event.proof == (
+        "Recall mapped a new meeting after its sync had ended, so Zoom's "
+        "meeting.created reached it."
+    )
+
+
+def by_its_first_sync(stage: ConnectStage) -> None:
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    synced(stage)
+
+
+def by_a_sync_that_was_asked_for(stage: ConnectStage) -> None:
+    row = synced(stage)
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    actions.sync_meetings(stage.runtime, row.id, actor=Actor(name="admin@example.com"))
+    for _ in range(2):
+        stage.sandbox.sync_meetings()
+
+
+def by_the_sync_of_a_new_consent(stage: ConnectStage) -> None:
+    synced(stage)
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    row = stage.connect()
+    check.now(stage.runtime, row.id)
+    for _ in range(2):
+        stage.sandbox.sync_meetings()
+
+
+def before_the_list_was_read(stage: ConnectStage) -> None:
+    row = stage.connect()
+    for _ in range(2):
+        stage.sandbox.sync_meetings()
+    map_by_an_event(stage)
+    check.now(stage.runtime, row.id)
+
+
+@pytest.mark.parametrize(
+    "mapped_so",
+    [
+        by_its_first_sync,
+        by_a_sync_that_was_asked_for,
+        by_the_sync_of_a_new_consent,
+        before_the_list_was_read,
+    ],
+)
+def test_a_meeting_that_a_sync_may_have_mapped_proves_no_event(
+    stage: ConnectStage, clock: FakeClock, mapped_so: Callable[[ConnectStage], None]
+) -> None:
+    routed(stage, Routing.DIRECT)
+    mapped_so(stage)
+
+    for _ in range(2):
+        clock.advance(minutes=1)
+        (row,) = connections_of(stage)
+        check.now(stage.runtime, row.id)
+
+    assert by_key(look(stage.runtime, stage.app.id))[StepKey.MAPPING].is_done
+    assert not events_are_proved(stage)
+
+
+def connections_of(stage: ConnectStage) -> list[Connection]:
+    with stage.runtime.database.reading() as session:
+        return list(session.exec(select(Connection)).all())
+
+
+def test_with_relay_routing_only_an_event_that_came_here_counts(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = synced(stage)
+    map_by_an_event(stage)
+    clock.advance(minutes=1)
+
+    check.now(stage.runtime, row.id)
+
+    assert not events_are_proved(stage)

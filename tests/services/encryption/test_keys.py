@@ -96,6 +96,7 @@ def test_every_sealed_column_is_on_the_list() -> None:
         ("failed_delivery", "dedupe"),
         ("failed_delivery", "key"),
         ("page_design", "logo"),
+        ("passkey", "public_key"),
     }
     assert binary - in_clear == listed
 

@@ -18,6 +18,7 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
+from dashboard.services.audit import verifying
 from dashboard.services.connections import actions, check
 from dashboard.services.erasure import steps
 from dashboard.services.explain import explain
@@ -241,10 +242,10 @@ def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> 
         now=now,
     )
     with runtime.database.writing() as session:
-        session.add(
-            AuditEntry(
-                id=new_id(now), at=now, actor="x", act="staff.added", subject=subject
-            )
+        who = audit.Actor(name="x")
+        said = {"user": ("none", ana.user.id)}
+        audit.record(
+            session, who, "staff.added", subject=subject, now=now, changes=said
         )
 
     leave(ana)
@@ -256,6 +257,9 @@ def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> 
             f"{ana.user.email} as admin",
             f"{ana.user.email} as admin; (erased)",
         }
+        assert ana.user.id not in "".join(session.exec(select(AuditEntry.changes)))
+    report = verifying.verify(runtime.database, runtime.vault)
+    assert (report.problem, report.redacted) == ("", 1)
 
 
 def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) -> None:

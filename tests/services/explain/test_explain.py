@@ -13,6 +13,7 @@ from dashboard.models.connection import (
     AttemptOutcome,
     ConnectAttempt,
     ConnectionEvent,
+    TokenCause,
     TokenState,
 )
 from dashboard.models.erasure import Erasure, ErasureReason
@@ -181,7 +182,7 @@ def test_a_user_of_a_connected_account_is_known_by_all_that_names_them(
     assert desk.verdict(PMI) == "pmi-not-mapped"
     assert desk.verdict(OLD_PMI) == "former-pmi"
     desk.mapped(row, meeting_id=PMI)
-    assert "is Ben Okafor's" in desk.explain(PMI).verdict.sentence
+    assert "as Ben Okafor's" in desk.explain(PMI).verdict.sentence
     desk.hook(zoom_user_id=OTHER, meeting_id=OLD_PMI)
     assert desk.verdict(OLD_PMI) == "former-pmi"
 
@@ -305,6 +306,30 @@ def test_an_attempt_that_began_from_the_invitation_says_more_than_it(
     assert desk.verdict("ana@example.com") == "others-came-back"
 
 
+@pytest.mark.parametrize(("number", "written"), [(99, "(99)"), (101, "(100+)")])
+def test_attempts_of_others_are_counted_up_to_a_hundred(
+    desk: Desk, number: int, written: str
+) -> None:
+    made = desk.invited(InvitationState.OPENED, opened_at=NOON)
+    others = [AttemptOutcome.DECLINED] * number
+    desk.add(
+        *(
+            ConnectAttempt(
+                invitation_id=None if place else made.id,
+                outcome=outcome,
+                zoom_app_id=desk.app_id,
+                state_hash=f"{place:064d}",
+                browser_hash=f"{place:064d}",
+                created_at=NOON,
+                expires_at=NOON,
+            )
+            for place, outcome in enumerate([AttemptOutcome.ABANDONED, *others])
+        )
+    )
+
+    assert written in desk.explain("ana@example.com").verdict.sentence
+
+
 def test_an_erasure_under_way_is_found_though_it_is_sealed(desk: Desk) -> None:
     row = Erasure(
         id=UUID(int=7),
@@ -364,7 +389,7 @@ def test_evidence_is_dated_sourced_and_newest_first(desk: Desk) -> None:
     assert dated == sorted(dated, reverse=True)
     assert {line.source for line in found} == {"Zoom", "Recall", "Dashboard"}
     told = [line.words for line in found]
-    assert any(words.startswith("Recall mapped meeting 912") for words in told)
+    assert any(words.startswith("Recall linked meeting 912") for words in told)
     assert any(
         words.startswith("meeting.created: recall accepted it. At ") for words in told
     )
@@ -383,3 +408,19 @@ def test_the_evidence_says_that_a_webhook_was_late(desk: Desk) -> None:
 def test_a_name_that_looks_like_an_instant_is_words() -> None:
     for name in ("\x02" * 100_000, "\x02x\x03", "\x022026-99-99T99:99:99+00:00\x03"):
         assert all(isinstance(part, str) for part in verdicts.parts(name))
+
+
+@pytest.mark.parametrize(
+    ("cause", "checks"),
+    [
+        (TokenCause.NO_TOKEN, 1),  # the next check tells the user from the app
+        (TokenCause.NO_CREDIT, 0),
+        (TokenCause.PAIR_REFUSED, 0),
+    ],
+)
+def test_asking_checks_what_is_the_users_own_and_not_what_is_everybodys(
+    desk: Desk, cause: TokenCause, checks: int
+) -> None:
+    row = desk.ana(token_state=TokenState.UNKNOWN, token_cause=cause)
+
+    assert list(desk.explain("ana@example.com").unsure) == [row.id] * checks

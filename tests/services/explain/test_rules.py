@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,8 @@ from dashboard.services.explain.evidence import of_gone
 from dashboard.services.explain.questions import Asked, Kind
 from dashboard.services.explain.rules import RULES, judge
 from dashboard.services.explain.rules_people import APPS, GRANTS
-from dashboard.services.explain.verdicts import Target, parts
+from dashboard.services.explain.verdicts import Target, Tone, parts
+from dashboard.services.facts import meetings
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.rules import CheckResult
 from tests.fixtures.explain_cases import CASES, Case
@@ -242,6 +244,7 @@ def test_nothing_is_asserted_of_why_an_authorization_ended_but_what_was_reported
     unknown = judge(facts(an_email(), ana(**dead)))
 
     assert "removed" not in unknown.sentence
+    assert "Zoom" not in unknown.sentence
     assert "3 hours ago (09:00 UTC)" in unknown.sentence
     assert len(unknown.reasons) == 3
 
@@ -274,7 +277,56 @@ def test_two_who_show_one_number_are_named_also_where_recall_maps_it() -> None:
 
     assert found.id == "pmi-twice"
     assert "Ana (seen 17 minutes ago (11:43 UTC))" in found.sentence
-    assert found.sentence.endswith("Recall uses that of Ben.")
+    assert found.sentence.endswith(
+        "Recall used that of Ben 30 minutes ago (11:30 UTC)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "over"),
+    [
+        (ago(minutes=61), {}),
+        (ago(minutes=40), {"reconnected_at": ago(minutes=20)}),
+        (ago(days=-3), {}),
+    ],
+    ids=["long ago", "before the user reconnected", "by a clock that was ahead"],
+)
+@pytest.mark.parametrize("outcome", ["delivered", "before"])
+def test_a_mapping_that_was_seen_before_is_no_promise_for_now(
+    seen_at: datetime, over: dict[str, Any], outcome: str
+) -> None:
+    sent_at = ago(minutes=90) if outcome == "delivered" else ago(days=40)
+    found = judge(
+        facts(
+            a_meeting(),
+            ana(**over),
+            heard(hook(received_at=sent_at)),
+            mapped(ago(minutes=89), seen_at=seen_at),
+        )
+    )
+
+    assert (found.id, found.tone) == ("mapped-then", Tone.WAITING)
+    assert "isn't known" in found.sentence
+
+
+def test_a_deleted_meeting_is_so_whichever_of_its_webhooks_is_asked_about() -> None:
+    made, deleted = hook(), hook(received_at=ago(minutes=5), event="meeting.deleted")
+
+    asked = replace(A_WEBHOOK, number=91234567890)
+
+    found = judge(facts(asked, ana(), heard(made, deleted), mapped()))
+
+    assert found.id == "meeting-deleted"
+    assert "5 minutes ago" in found.sentence
+
+
+def test_of_the_newest_of_a_long_list_none_is_taken_for_missing() -> None:
+    long = ana(mappings_trouble=meetings.ONLY_NEWEST)
+
+    found = judge(facts(a_meeting(), long))
+
+    assert found.id == "list-unread"
+    assert "Only the newest" in found.sentence
 
 
 @pytest.mark.parametrize(

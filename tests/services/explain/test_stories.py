@@ -86,7 +86,9 @@ def test_a_mapped_meeting_had_its_token_and_recall_says_so_itself(
 
     assert found.verdict.id == "ready"
     mapping, bots, log = asked(stage, found)
-    assert f"to credential {row.recall_credential_id}, of Ana Nowak" in mapping
+    assert "links meeting" in mapping
+    assert "to Ana Nowak; asked just now." in mapping
+    assert str(row.recall_credential_id) not in mapping
     assert bots.endswith("lists no bot at Zoom. Asked just now.")
     assert log == "Recall's log of the credential is empty."
 
@@ -103,7 +105,7 @@ def test_a_meeting_made_with_a_second_account_is_not_taken_for_the_users(
 
     assert found.verdict.id == "other-account"
     told, _ = asked(stage, found)
-    assert "to no credential" in told
+    assert "to no one" in told
 
 
 def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
@@ -164,7 +166,7 @@ def test_what_recall_itself_says_changes_the_answer(stage: ConnectStage) -> None
     assert stored != "ready"
     assert verdict(said.heard) == "not-mapped"
     assert verdict(mapped) != "not-mapped"
-    assert "Recall mapped" in " ".join(lines_of(stage, str(number), mapped))
+    assert "Recall linked" in " ".join(lines_of(stage, str(number), mapped))
 
 
 def lines_of(stage: ConnectStage, text: str, of: Heard) -> list[str]:

@@ -12,14 +12,16 @@ import pytest
 from sqlmodel import col, select
 
 from dashboard.db import Database
+from dashboard.models.check import Finding, Source
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.acting import Act, Who
-from dashboard.services.facts.connections import Shown
+from dashboard.services.facts.connections import Cause, Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.token_states.rules import blocking_error
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.fixtures.token_cases import BLOCKED, CASES, found
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -136,19 +138,28 @@ def test_the_database_finds_the_same_connections(
         recall_app_id=uuid4(),
         pair_doubted_at=NOON,
     )
-    apps = {app.id: app for app in (fine, wrong, doubted)}
+    gone = a_zoom_app(vault, slug="gone", client_id="gone", recall_app_id=uuid4())
+    apps = {app.id: app for app in (fine, wrong, doubted, gone)}
     with database.writing() as session:
         session.add_all(apps.values())
         session.flush()
         rows = [row for app in apps.values() for row in everything(app)]
         session.add_all(rows)
+        evidence.record(
+            session,
+            zoom_app_id=gone.id,
+            source=Source.RECALL_API,
+            finding=Finding.GONE,
+            detail="Recall answered 404.",
+            at=NOON,
+        )
         if has_worker:
             heartbeats.beat(session, "w:1", started_at=NOON, version="1", now=NOON)
 
     with database.reading() as session:
         read = facts.Reader(session, now=NOON)
-        broken = facts.causes(session)
-        assert set(broken) == {wrong.id, doubted.id}
+        broken = facts.causes(session, now=NOON)
+        assert set(broken) == {wrong.id, doubted.id, gone.id}
         shown = [
             (one, shown)
             for shown in Shown
@@ -213,14 +224,15 @@ def test_a_proof_is_green_only_as_long_as_it_holds(
     assert (stands.tone == "good") == stands.is_good == (word == "Healthy")
 
 
-def test_what_is_wrong_with_the_app_is_an_admins_whatever_was_seen_of_the_user() -> (
-    None
-):
+@pytest.mark.parametrize("cause", [facts.NOT_IN_RECALL, facts.GONE_FROM_RECALL])
+def test_what_is_wrong_with_the_app_is_an_admins_whatever_was_seen_of_the_user(
+    cause: Cause,
+) -> None:
     for state in TokenState:
-        stands = facts.standing(a_row(state), facts.NOT_IN_RECALL, now=NOON)
+        stands = facts.standing(a_row(state), cause, now=NOON)
 
         assert stands.who is Who.ADMIN
-        assert stands.next_step == facts.NOT_IN_RECALL.next_step
+        assert stands.next_step == cause.next_step
         assert stands.act is Act.ZOOM_APP
         assert stands.tone != "good"
 

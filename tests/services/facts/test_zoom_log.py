@@ -53,19 +53,19 @@ def standing(**over: Any) -> Fact:
         ),
         ({"status": 503}, Problem.ANSWERED_HERE, "dash.example.com answered 503."),
         (
-            {"status": None, "code": -1},
+            {"status": None, "code": 1},
             Problem.ZOOM_GOT_NO_ANSWER,
             "dash.example.com gave no answer within 3 s.",
         ),
         (
-            {"status": None, "code": -13},
+            {"status": None, "code": 13},
             Problem.ZOOM_GOT_NO_ANSWER,
             "dash.example.com could not be looked up in DNS.",
         ),
         (
-            {"status": None, "code": 7},
+            {"status": None, "code": 77},
             Problem.ZOOM_GOT_NO_ANSWER,
-            "Zoom's number for the reason is 7.",
+            "Zoom's number for the reason is 77.",
         ),
         (
             {"status": None, "code": None},

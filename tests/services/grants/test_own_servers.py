@@ -1,5 +1,6 @@
 """Tokens on the customer's own server: tested, registered, watched, never half."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,13 +8,15 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
+from dashboard.app import chores
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.own_server import OwnCallback, OwnServer
-from dashboard.models.zoom_app import TokenCustody
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.customer import KEY
+from dashboard.services import former_emails
 from dashboard.services.audit import Actor
 from dashboard.services.connect import flow
 from dashboard.services.connections import check
@@ -22,8 +25,10 @@ from dashboard.services.facts.acting import Problem
 from dashboard.services.grants import own_servers
 from dashboard.services.grants.own_servers import Trouble
 from dashboard.services.runtime import Runtime
+from dashboard.services.status import attention, overview
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.every_column import places
+from tests.makers import NOON, FakeClock
 
 ADMIN = Actor(name="admin@example.com")
 
@@ -78,13 +83,28 @@ def test_a_user_is_tested_registered_and_found_healthy(stage: ConnectStage) -> N
         TokenState.HEALTHY,
         TokenCustody.OWN_SERVER,
     )
-    assert row.token_evidence == (
+    # A slow machine may have let Recall sync meanwhile; then a join token is tried too.
+    assert row.token_evidence.startswith(
         "Zoom answered an API call with a token from your token server."
     )
     assert (row.zoom_user_id, row.email) == (stage.ana.id, stage.ana.email)
     assert str(row.recall_credential_id) == str(credential.id)
     assert credential.access_token_callback_url is not None
     assert stage.ana.id in credential.access_token_callback_url
+
+
+def test_who_is_added_again_with_another_email_is_found_by_the_former(
+    stage: ConnectStage,
+) -> None:
+    row = add(stage)
+    stage.sandbox.zoom_world.change_user(stage.ana.id, email="lis@example.org")
+
+    again = add(stage)
+
+    with stage.runtime.database.reading() as session:
+        [former] = former_emails.of(session, row.id)
+    assert (again.id, again.email) == (row.id, "lis@example.org")
+    assert former.email == "ana@example.com"
 
 
 @pytest.mark.parametrize(
@@ -336,3 +356,101 @@ def test_pressing_test_asks_for_a_stranger_too(stage: ConnectStage) -> None:
 
     assert tested.trouble is Trouble.OPEN
     assert callback(stage).problem == "open"
+
+
+def server(stage: ConnectStage) -> OwnServer:
+    with stage.runtime.database.reading() as session:
+        return session.get_one(OwnServer, stage.app.id)
+
+
+def daily(stage: ConnectStage) -> int:
+    chore = own_servers.DailyTests(stage.runtime)
+    begun = chore()
+    chore.wait(20)
+    return begun
+
+
+def concerns(stage: ConnectStage) -> list[tuple[Problem, str]]:
+    with stage.runtime.database.reading() as session:
+        now = stage.runtime.clock.now()
+        apps = overview.list_apps(session, now=now)
+        url = stage.runtime.public_url
+        found = attention.items(session, apps, public_url=url, now=now)
+    return [
+        (one.problem, one.sentence)
+        for one in found
+        if one.problem is Problem.OWN_SERVER_STRANGERS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("open", "answers 200 for a user that doesn't exist; answer 404"),
+        ("error_for_unknown", "fails for a user that doesn't exist; answer 404"),
+    ],
+)
+def test_the_server_is_asked_for_an_unknown_user_daily(
+    stage: ConnectStage, clock: FakeClock, mode: str, said: str
+) -> None:
+    first = daily(stage)
+    well = concerns(stage), server(stage).strangers_problem
+    stage.sandbox.zoom_world.switch(customer=mode)
+    clock.advance(hours=23)
+    too_soon = daily(stage)
+    clock.advance(hours=2)
+    again = daily(stage)
+
+    assert (first, too_soon, again) == (1, 0, 1)
+    assert well == ([], "")
+    assert server(stage).strangers_tested_at == clock.now()
+    ((problem, sentence),) = concerns(stage)
+    assert problem is Problem.OWN_SERVER_STRANGERS
+    assert said in sentence
+    stage.sandbox.zoom_world.switch(customer="right")
+    clock.advance(hours=25)
+    daily(stage)
+    assert concerns(stage) == []
+
+
+def test_a_test_by_hand_counts_as_the_days(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = add(stage)
+    clock.advance(minutes=1)
+    stage.sandbox.zoom_world.switch(customer="open")
+    own_servers.test_again(stage.runtime, row.id)
+
+    assert server(stage).strangers_problem == Trouble.OPEN.value
+    assert daily(stage) == 0
+
+
+def elsewhere(app: ZoomApp) -> None:
+    app.token_custody = TokenCustody.RECALL
+
+
+def retired(app: ZoomApp) -> None:
+    app.retired_at = NOON
+
+
+@pytest.mark.parametrize("made", [elsewhere, retired])
+def test_a_server_that_is_not_in_use_is_not_asked(
+    stage: ConnectStage, made: Callable[[ZoomApp], None]
+) -> None:
+    with stage.runtime.database.writing() as session:
+        made(session.get_one(ZoomApp, stage.app.id))
+
+    assert daily(stage) == 0
+
+
+def test_a_new_url_is_tested_anew(stage: ConnectStage) -> None:
+    daily(stage)
+
+    save(stage)
+
+    assert server(stage).strangers_tested_at is None
+    assert daily(stage) == 1
+
+
+def test_the_daily_test_is_among_the_workers_chores(runtime: Runtime) -> None:
+    assert any(isinstance(one, own_servers.DailyTests) for one in chores(runtime))

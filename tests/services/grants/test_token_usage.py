@@ -2,24 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Timer
 from threading import enumerate as enumerate_threads
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from structlog.testing import capture_logs
 
 from dashboard.db import Database
 from dashboard.errors import StorageError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
+from dashboard.services.audit import tallies
 from dashboard.services.grants import grants, token_calls
 from dashboard.services.grants.token_calls import Usage, UsageRecorder
 from dashboard.vault import Vault
 from tests.fixtures.relay import until
 from tests.fixtures.transactions import Transactions
-from tests.makers import NOON, a_connection, a_workspace, a_zoom_app
+from tests.makers import NOON, FakeClock, a_connection, a_workspace, a_zoom_app
 
 SERVED = Usage(served_at=NOON, served=1)
 REJECTED = Usage(unsigned_at=NOON, rejected=1)
@@ -84,6 +88,53 @@ def test_each_request_is_counted_and_a_hundred_cost_three_transactions(
     with database.reading() as session:
         row = grants.get(session, connection_id)
     assert row.served_at == row.unsigned_at == NOON
+
+
+def fetched(database: Database) -> list[tuple[str, str, int]]:
+    with database.reading() as session:
+        query = select(AuditEntry).where(AuditEntry.act == "token.served")
+        query = query.order_by(col(AuditEntry.seq))
+        return [(row.actor, row.subject, row.times) for row in session.exec(query)]
+
+
+def flush(database: Database, at: datetime) -> None:
+    clock: Any = FakeClock(at)
+    tallies.record_counted(database, clock)
+
+
+def test_the_audit_log_has_each_hour_of_a_zoom_app_once(
+    database: Database, connection_id: UUID
+) -> None:
+    times = [NOON, NOON + timedelta(minutes=59), NOON + timedelta(minutes=60)]
+    for now in times:
+        with recording(database) as recorder:
+            recorder.record(connection_id, Usage(served_at=now, served=2), now=now)
+            recorder.record(connection_id, REJECTED, now=now)
+    assert fetched(database) == []
+
+    flush(database, NOON + timedelta(minutes=59, seconds=59))
+    assert fetched(database) == [], "the hour is not over"
+    flush(database, NOON + timedelta(minutes=60))
+    flush(database, NOON + timedelta(minutes=60))
+
+    said = f"Notetaker (development), {NOON:%Y-%m-%d %H}:00 UTC"
+    assert fetched(database) == [("Recall", said, 4)]
+    flush(database, NOON + timedelta(hours=2))
+    assert [times for *_, times in fetched(database)] == [4, 2]
+
+
+def test_tokens_of_a_connection_deleted_since_are_in_the_audit_log(
+    database: Database, connection_id: UUID
+) -> None:
+    with database.writing() as session:
+        session.delete(session.get_one(Connection, connection_id))
+
+    with recording(database) as recorder:
+        recorder.record(connection_id, Usage(served_at=NOON, served=1), now=NOON)
+    flush(database, NOON + timedelta(hours=1))
+
+    [(_, subject, times)] = fetched(database)
+    assert (subject.partition(",")[0], times) == ("connections deleted since", 1)
 
 
 def test_the_last_requests_are_counted_without_another_one(

@@ -1,16 +1,19 @@
 """Zoom's own log: what failed is stored once, and never more than was seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
+from dashboard.app import chores
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.audit import AuditEntry
+from dashboard.models.check import Finding, Source
 from dashboard.models.delivery_log import DeliveryLog, FailedDelivery
 from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Attempt, ZoomUser
@@ -18,11 +21,12 @@ from dashboard.services import audit
 from dashboard.services.erasure import local_data
 from dashboard.services.erasure.redaction import Person
 from dashboard.services.marketplace import delivery_log
-from dashboard.services.marketplace.delivery_log import Page, State
+from dashboard.services.marketplace.delivery_log import AutomaticReading, Page, State
 from dashboard.services.retention import pruning
 from dashboard.services.runtime import Runtime
+from dashboard.services.validation import evidence
 from tests.fixtures.subscriptions import SubscriptionStage, a_subscription_stage
-from tests.makers import NOON
+from tests.makers import NOON, FakeClock
 
 ACTOR = audit.Actor(name="admin@example.com")
 PATH = "/v2/marketplace/apps/"
@@ -103,7 +107,7 @@ def test_an_answer_of_something_before_us_is_said_to_be_that(stage: LogStage) ->
     assert (found.row.meeting_id, found.row.zoom_user_id) == (number, stage.ana.id)
 
 
-def test_reading_again_stores_nothing_twice_and_counts_the_whole_log(
+def test_reading_again_stores_nothing_twice(
     stage: LogStage,
 ) -> None:
     stage.answered(status=503, answer="Service Unavailable\n")
@@ -116,7 +120,7 @@ def test_reading_again_stores_nothing_twice_and_counts_the_whole_log(
     assert log is not None
     assert len(stage.rows()) == 1
     since = stage.runtime.clock.now() - timedelta(days=1)
-    assert (log.deliveries, log.failed, log.since) == (2, 1, since)
+    assert (log.failed, log.since) == (1, since)
 
 
 def test_what_arrived_after_all_is_found_by_its_content(stage: LogStage) -> None:
@@ -142,20 +146,124 @@ def test_tries_to_other_urls_and_of_other_days_are_no_business_of_ours(
 
     log = stage.page().log
     assert log is not None
-    assert (log.deliveries, stage.rows()) == (0, [])
+    assert (log.failed, stage.rows()) == (0, [])
 
 
-def test_a_flag_for_a_status_is_not_taken_for_one(stage: LogStage) -> None:
-    stage.world.switch(webhook_log="flag")
+@pytest.mark.parametrize("form", ["plain", "odd"])
+def test_a_failure_without_an_answer_is_named_by_zooms_number(
+    stage: LogStage, form: str
+) -> None:
+    stage.world.switch(webhook_log=form)
     stage.answered(error="ConnectError")
     stage.answered(status=200)
 
     stage.read()
 
     (row,) = stage.rows()
-    assert (row.status, row.code) == (None, -2)
+    assert (row.status, row.code) == (None, 2)
     (found,) = stage.page().failed
     assert "127.0.0.1 refused the connection" in found.fact.sentence
+
+
+def test_several_tries_of_one_minute_and_one_trace_are_all_stored(
+    stage: LogStage,
+) -> None:
+    stage.world.switch(webhook_log="odd")
+    for status in (502, 503):
+        stage.answered(status=status)
+
+    stage.read()
+
+    assert sorted(row.status or 0 for row in stage.rows()) == [502, 503]
+
+
+def automatic(stage: LogStage) -> tuple[int, AutomaticReading]:
+    reading = AutomaticReading(stage.runtime)
+    begun = reading()
+    reading.wait(20)
+    return begun, reading
+
+
+def acts(stage: LogStage) -> list[str]:
+    with stage.runtime.database.reading() as session:
+        found = session.exec(select(AuditEntry.act).order_by(col(AuditEntry.id)))
+        return list(found.all())
+
+
+def test_the_worker_reads_it_while_the_validation_is_not_proven(
+    stage: LogStage,
+) -> None:
+    stage.answered(status=502, answer=PAGE)
+
+    begun, _ = automatic(stage)
+
+    assert begun == 1
+    (found,) = stage.page().failed
+    assert "answered 502 with a web page" in found.fact.sentence
+    assert "delivery_log.read" not in acts(stage)
+
+
+def test_the_worker_reads_it_once_an_hour_at_most(
+    stage: LogStage, clock: FakeClock
+) -> None:
+    _, reading = automatic(stage)
+    clock.advance(minutes=59)
+    too_soon = reading()
+    clock.advance(minutes=2)
+    again = reading()
+    reading.wait(20)
+
+    assert (too_soon, again) == (0, 1)
+
+
+def validated(stage: LogStage) -> None:
+    with stage.runtime.database.writing() as session:
+        evidence.record(
+            session,
+            zoom_app_id=stage.stage.app_id,
+            source=Source.ZOOM_CHALLENGE,
+            finding=Finding.GOOD,
+            detail="Zoom's validation request was answered.",
+            at=stage.runtime.clock.now(),
+        )
+
+
+def refused(stage: LogStage) -> None:
+    stage.stage.at_zoom.own_scopes = []
+    assert stage.read() is State.REFUSED
+    stage.runtime.clock.advance(hours=2)  # type: ignore[attr-defined]  # a FakeClock
+
+
+def without_id(stage: LogStage) -> None:
+    stage.save("")
+
+
+def retired(stage: LogStage) -> None:
+    with stage.runtime.database.writing() as session:
+        session.get_one(ZoomApp, stage.stage.app_id).retired_at = NOON
+
+
+@pytest.mark.parametrize("made", [validated, refused, without_id, retired])
+def test_the_worker_does_not_read_it_where_nothing_would_come_of_it(
+    stage: LogStage, made: Callable[[LogStage], None]
+) -> None:
+    made(stage)
+
+    assert automatic(stage)[0] == 0
+
+
+def test_with_direct_routing_it_is_the_way_to_recall_that_counts(
+    stage: LogStage,
+) -> None:
+    validated(stage)
+    with stage.runtime.database.writing() as session:
+        session.get_one(ZoomApp, stage.stage.app_id).routing = Routing.DIRECT
+
+    assert automatic(stage)[0] == 1
+
+
+def test_it_is_among_the_workers_chores(runtime: Runtime) -> None:
+    assert any(isinstance(one, AutomaticReading) for one in chores(runtime))
 
 
 def test_no_part_of_a_body_is_stored(stage: LogStage) -> None:
@@ -248,6 +356,10 @@ def test_two_do_not_read_at_once_and_one_left_reading_ends(stage: LogStage) -> N
             "https://marketplace.zoom.us/develop/apps/n4C4_Avn-x/scopes?a=b",
             "n4C4_Avn-x",
         ),
+        (
+            "https://marketplace.zoom.us/develop/applications/n4C4_Avn-x/test?mode=dev",
+            "n4C4_Avn-x",
+        ),
         ("", None),
     ],
 )
@@ -315,6 +427,4 @@ def test_retention_ends_it(stage: LogStage) -> None:
 def test_each_reading_is_in_the_audit_log(stage: LogStage) -> None:
     stage.read()
 
-    with stage.runtime.database.reading() as session:
-        acts = session.exec(select(AuditEntry.act).order_by(col(AuditEntry.id))).all()
-    assert acts == ["zoom_app.marketplace_id", "delivery_log.read"]
+    assert acts(stage) == ["zoom_app.marketplace_id", "delivery_log.read"]

@@ -6,7 +6,12 @@ import re
 import pytest
 from sqlmodel import SQLModel
 
-from dashboard.models.connection import AccountMember, Connection, MeetingMapping
+from dashboard.models.connection import (
+    AccountMember,
+    Connection,
+    FormerEmail,
+    MeetingMapping,
+)
 from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.own_server import OwnCallback
@@ -31,6 +36,8 @@ CALLED: dict[type[SQLModel], dict[str, str]] = {
         "previous_pmi": "previous personal meeting ID",
         "scopes": "granted scopes",
         "token_state": "state of the connection",
+        "reference": "our own reference",
+        "tags": "tags",
     },
     AccountMember: {
         "zoom_user_id": "Zoom user ID",
@@ -40,6 +47,7 @@ CALLED: dict[type[SQLModel], dict[str, str]] = {
         "pmi": "personal meeting ID",
         "previous_pmi": "previous personal meeting ID",
     },
+    FormerEmail: {"zoom_user_id": "Zoom user ID", "email": "previous emails"},
     MeetingMapping: {"meeting_id": "numbers of the meetings"},
     FailedDelivery: {
         "zoom_user_id": "Zoom user ID",
@@ -53,10 +61,12 @@ OF_NOBODY = {
     Connection: """id zoom_app_id token_custody recall_credential_id pmi_changed_at
         pmi_changed_by pmi_seen_at profile_seen_at deauthorized_at search_text
         token_reason token_evidence token_checked_at token_expires_at token_cause
-        token_since recall_tried_at recall_status recall_seen_at mappings_seen_at
-        mappings_trouble recording_block recording_block_at sync_status connected_at
-        reconnected_at due_at lease_until claim""",
+        token_since reconnect_said_at recall_tried_at recall_status recall_seen_at
+        mappings_seen_at mappings_trouble recording_block recording_block_at
+        sync_status connected_at reconnected_at due_at lease_until claim
+        is_reference_verified return_url""",
     AccountMember: "connection_id pmi_changed_at seen_at",
+    FormerEmail: "id connection_id until",
     FailedDelivery: """id zoom_app_id key dedupe event is_to_recall host status code
         answered_by sent_at""",
     MeetingMapping: "id connection_id synced_at seen_at",

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
+from dashboard.clients.public_url import NoAnswer
 from dashboard.errors import ConflictError
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Webhook
@@ -243,3 +244,11 @@ def test_a_doubt_about_the_address_is_said_beside_what_was_seen() -> None:
     assert told(good).finding is Finding.GOOD
     assert "Note: it names port 8443;" in told(good).detail
     assert told(bad).detail.startswith("Nobody there. Note: it names")
+
+
+def test_a_slow_answer_blames_nobody_who_was_not_seen_to_be_slow() -> None:
+    """This server may be busy itself, so no proxy is named as the cause alone."""
+    words = public_url_findings.NO_ANSWER[NoAnswer.TOO_SLOW]
+
+    assert "Either this server is busy, or " in words
+    assert "milliseconds" not in words

@@ -6,16 +6,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
-from dashboard.models.check import Finding, Source
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.facts import connections
 from dashboard.services.recall_apps import creation, deleted
 from dashboard.services.recall_apps.creation import Creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
-from dashboard.services.validation import evidence
 from dashboard.worker import Worker
 from tests.fixtures.adoption import ADMIN, LIST, AdoptingStage, an_adopting_stage
 from tests.fixtures.audit import AUDIT_LOG
@@ -43,23 +42,6 @@ def acts(stage: AdoptingStage) -> list[str]:
         return [entry.act for entry in session.exec(AUDIT_LOG)]
 
 
-def is_gone(stage: AdoptingStage, app: ZoomApp) -> bool:
-    with stage.runtime.database.reading() as session:
-        return deleted.is_gone(session, session.get_one(ZoomApp, app.id))
-
-
-def look(stage: AdoptingStage, app: ZoomApp, finding: Finding, minutes: int) -> None:
-    with stage.runtime.database.writing() as session:
-        evidence.record(
-            session,
-            zoom_app_id=app.id,
-            source=Source.RECALL_API,
-            finding=finding,
-            detail="Recall was asked.",
-            at=NOON + timedelta(minutes=minutes),
-        )
-
-
 def test_its_recall_id_is_forgotten_and_the_workspace_kept(
     stage: AdoptingStage, gone: ZoomApp
 ) -> None:
@@ -76,12 +58,16 @@ def test_its_recall_id_is_forgotten_and_the_workspace_kept(
 def test_it_is_created_anew_and_its_users_are_looked_at(
     stage: AdoptingStage, gone: ZoomApp
 ) -> None:
-    row = a_connection(gone)
+    row = a_connection(gone, token_state=TokenState.HEALTHY, token_checked_at=NOON)
     with stage.runtime.database.writing() as session:
         session.add(row)
 
     release(stage, gone)
     made = creation.create_in_recall(stage.runtime, gone.id, stage.workspace.id)
+    with stage.runtime.database.reading() as session:
+        seen = session.get_one(Connection, row.id)
+        stands = connections.of(session, seen, now=stage.runtime.clock.now())
+    assert not stands.is_good
     sweep.check_due(stage.runtime)
 
     assert made.outcome is Creation.CREATED
@@ -146,36 +132,6 @@ def test_an_app_that_is_not_in_recall_is_left_as_it_is(stage: AdoptingStage) -> 
 def test_an_unknown_app_is_said(stage: AdoptingStage) -> None:
     with pytest.raises(NotFoundError):
         deleted.release(stage.runtime, uuid4(), actor=ADMIN)
-
-
-@pytest.mark.parametrize(
-    ("looks", "expected"),
-    [
-        ([], False),
-        ([(Finding.GOOD, 1)], False),
-        ([(Finding.GONE, 1)], True),
-        ([(Finding.GONE, 1), (Finding.FAILED, 2)], False),
-        ([(Finding.GOOD, 1), (Finding.GONE, 2)], True),
-        ([(Finding.GONE, -1)], False),  # of the app before this one
-    ],
-)
-def test_the_newest_look_tells_whether_it_is_gone(
-    stage: AdoptingStage,
-    gone: ZoomApp,
-    looks: list[tuple[Finding, int]],
-    expected: bool,  # noqa: FBT001 - a table's column
-) -> None:
-    for finding, minutes in looks:
-        look(stage, gone, finding, minutes)
-
-    assert is_gone(stage, gone) is expected
-
-
-def test_one_that_is_not_in_recall_is_not_gone(stage: AdoptingStage) -> None:
-    app = stage.here()
-    look(stage, app, Finding.GONE, 1)
-
-    assert not is_gone(stage, app)
 
 
 def test_its_webhooks_wait_and_reach_the_new_app(

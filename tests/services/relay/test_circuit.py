@@ -308,7 +308,7 @@ _NO_ANSWERS = [each for each in Failure if each is not Failure.SEALED]
 FINE, STRUCK, STILL, NOTHING = "fine", "struck", "stands still", "as before"
 
 
-def a_result(answer: Answer, *, at: datetime = NOON, **over: Any) -> Result:
+def a_result(answer: Answer, *, at: datetime = NOON, **over: Any) -> Result[Delivery]:
     values: dict[str, Any] = {
         "webhook_id": 1,
         "claim": 1,

@@ -9,7 +9,7 @@ from tests.makers import NOON
 
 
 def waited_s(attempts: int, **over: float) -> float:
-    due = retries.next_due(attempts, webhook_id=7, now=NOON, **over)
+    due = retries.next_due(attempts, row_id=7, now=NOON, **over)
     assert due is not None
     return (due - NOON).total_seconds()
 
@@ -27,7 +27,7 @@ def test_a_wait_is_stretched_by_at_most_a_fifth(attempts: int) -> None:
 
 
 def test_a_backlog_does_not_come_back_at_once() -> None:
-    dues = {retries.next_due(5, webhook_id=number, now=NOON) for number in range(50)}
+    dues = {retries.next_due(5, row_id=number, now=NOON) for number in range(50)}
 
     assert len(dues) == 50
 
@@ -35,8 +35,8 @@ def test_a_backlog_does_not_come_back_at_once() -> None:
 def test_after_a_day_it_is_given_up() -> None:
     last = len(WAITS_S)
 
-    assert retries.next_due(last, webhook_id=7, now=NOON) is not None
-    assert retries.next_due(last + 1, webhook_id=7, now=NOON) is None
+    assert retries.next_due(last, row_id=7, now=NOON) is not None
+    assert retries.next_due(last + 1, row_id=7, now=NOON) is None
 
 
 def test_what_recall_asks_is_the_least_and_an_hour_the_most() -> None:

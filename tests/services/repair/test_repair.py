@@ -1,13 +1,16 @@
 """A clock that was ahead leaves nothing behind that waits or that proves anything."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
+from dashboard.app import web_chores
 from dashboard.db import Database
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.check import Check, Finding, Source
@@ -18,9 +21,9 @@ from dashboard.models.staff import Throttle
 from dashboard.models.watch import Milestone, ProbeSchedule
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.worker import HostEvent
-from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.facts import connections
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.zoom_app import SecretChange, ZoomApp
+from dashboard.services.facts import connections, zoom_apps
 from dashboard.services.facts.acting import Who
 from dashboard.services.host import events
 from dashboard.services.repair import repair
@@ -28,14 +31,27 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.backoff import Backoff
 from dashboard.services.validation import evidence
 from dashboard.services.validation.states import State
+from dashboard.services.zoom_apps import credential_checks, secret_changes
+from dashboard.serving import begin_web_chores
 from dashboard.vault import Vault
-from tests.makers import NOON, FakeClock, a_connection, a_webhook, saved_app
+from tests.makers import (
+    NOON,
+    FakeClock,
+    a_connection,
+    a_webhook,
+    a_workspace,
+    saved_app,
+)
 
 AHEAD = NOON + timedelta(days=30)
 
 SHOWN = {
     "only shown": """
-        audit_entry.at validation_check.told_at connection.deauthorized_at
+        alert.acknowledged_at alert_channel.created_at alert_channel.last_sent_at
+        alert_message.ended_at user_mail.created_at user_mail.ended_at
+        audit_entry.at staff_identity.linked_at staff_identity.unmapped_at
+        audit_seal.at audit_key.made_at audit_tally.at
+        audit_stream.failed_at validation_check.told_at connection.deauthorized_at
         connection_event.at
         connect_attempt.created_at connect_attempt.ended_at erasure.removed_at
         erasure.recall_done_at erasure.here_done_at erasure.ended_at held_grant.asked_at
@@ -43,23 +59,31 @@ SHOWN = {
         held_grant.unsigned_at invitation.created_at invitation.opened_at
         invitation.ended_at meeting_mapping.synced_at resend.asked_at resend.ended_at
         redelivery.refused_at redelivery.ended_at staff.created_at
+        authenticator.created_at authenticator.confirmed_at passkey.created_at
+        passkey.last_used_at recovery_code.created_at staff_link.created_at
         staff.last_sign_in_at staff.disabled_at webhook.received_at webhook.refused_at
         webhook.delivered_at webhook.erased_at arrival.received_at attempt.started_at
         refusal.received_at refusal_count.hour_at workspace.api_key_set_at
         workspace.created_at workspace.verification_secret_set_at
         zoom_app.created_at zoom_app.retired_at
-        secret_change.recall_at secret_change.zoom_seen_at secret_change.ended_at
+        secret_change.zoom_seen_at secret_change.ended_at
         bot_test.begun_at bot_test.ended_at delivery_log.read_at delivery_log.since
         failed_delivery.sent_at own_server.set_at
         page_design.changed_at domain_proof.set_at account_member.pmi_changed_at
-        host_event.at
+        host_event.at setting_secret.seen_at
+        api_token.created_at api_token.last_used_at api_token.revoked_at
         host_event.about_at worker_heartbeat.started_at rate_pause.said_at
+        event.at endpoint.created_at endpoint.paused_at endpoint.delivered_at
+        endpoint_delivery.made_at endpoint_delivery.refused_at
+        endpoint_delivery.ended_at endpoint_attempt.started_at
+        connection.reconnect_said_at
     """,
     "put right with another of its row": """
         validation_check.at connection.token_expires_at held_grant.expires_at
+        api_replay.created_at api_replay.lease_until
     """,
     "a promise to a person, or the law's": """
-        invitation.expires_at erasure.deadline_at
+        invitation.expires_at erasure.deadline_at api_token.expires_at
     """,
     "the other host's own": "watch.log_seen_at",
 }
@@ -174,6 +198,52 @@ def test_a_connection_seen_in_the_future_is_not_green_and_is_due_now(
     assert not is_green(found, now=AHEAD + timedelta(minutes=1))
 
 
+def test_an_answer_from_the_future_is_none_of_this_minute(
+    database: Database, zoom_app: ZoomApp, vault: Vault
+) -> None:
+    workspace = a_workspace(vault, verdict=Verdict.RIGHT, checked_at=AHEAD)
+    store(database, workspace)
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, zoom_app.id)
+        app.verdict, app.checked_at = Verdict.RIGHT, AHEAD
+        session.add(app)
+
+    repair.put_right(database, now=NOON)
+
+    with database.reading() as session:
+        app = session.get_one(ZoomApp, zoom_app.id)
+        space = session.get_one(Workspace, workspace.id)
+    assert not credential_checks.is_accepted(app, since=NOON - timedelta(minutes=1))
+    assert (app.pair_due_at, space.key_due_at) == (NOON, NOON)
+    assert zoom_apps.pair(app, now=NOON).tone != "good"
+    assert zoom_apps.key(space, now=NOON).tone != "good"
+
+
+def test_what_recall_was_given_does_not_come_after_what_fails_since(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    given = SecretChange(
+        id=new_id(AHEAD),
+        zoom_app_id=zoom_app.id,
+        asked_by="admin@example.com",
+        has_client_secret=True,
+        has_secret_token=False,
+        stored_at=AHEAD,
+        recall_at=AHEAD,
+    )
+    failing = a_connection(zoom_app, token_since=AHEAD + timedelta(hours=1))
+    store(database, given, failing)
+
+    repair.put_right(database, now=NOON)
+
+    with database.reading() as session:
+        given_at = secret_changes.given_at(session, zoom_app.id)
+        since = session.get_one(Connection, failing.id).token_since
+    assert given_at is not None
+    assert since is not None
+    assert given_at < since
+
+
 def test_what_waits_is_due_now_and_what_is_over_stays(
     database: Database, zoom_app: ZoomApp
 ) -> None:
@@ -286,6 +356,44 @@ def test_a_clock_that_is_set_is_noticed_and_what_it_left_is_put_right(
     with runtime.database.reading() as session:
         assert noticed(session, NOON) == [-30 * 86_400.0]
         assert session.exec(select(Connection.due_at)).one() == NOON
+
+
+def test_what_several_processes_notice_is_one_jump(runtime: Runtime) -> None:
+    clock = SetClock()
+    here = with_clock(runtime, clock)
+    watches: list[Callable[[], int]] = [repair.ClockWatch(here), *web_chores(here)]
+    for watch in watches:
+        watch()
+
+    for set_by_s in (-30 * 86_400.0, -20 * 86_400.0):
+        clock.set_by_s = set_by_s
+        for watch in watches:
+            watch()
+
+    with runtime.database.reading() as session:
+        found = session.exec(select(HostEvent.seconds).order_by(col(HostEvent.id)))
+        assert sorted(found) == [-30 * 86_400.0, 10 * 86_400.0]
+
+
+def test_a_web_process_puts_right_what_a_clock_left_though_no_worker_runs(
+    runtime: Runtime,
+) -> None:
+    with runtime.database.writing() as session:
+        app_id = saved_app(session, runtime.vault)
+        zoom_app = session.get_one(ZoomApp, app_id)
+    store(runtime.database, a_connection(zoom_app, due_at=AHEAD))
+
+    end = begin_web_chores(with_clock(runtime, SetClock()))
+    due_at = AHEAD
+    for _ in range(200):
+        with runtime.database.reading() as session:
+            due_at = session.exec(select(Connection.due_at)).one()
+        if due_at != AHEAD:
+            break
+        time.sleep(0.1)
+    end()
+
+    assert due_at == NOON
 
 
 def test_a_clock_that_runs_as_it_should_is_not(runtime: Runtime) -> None:

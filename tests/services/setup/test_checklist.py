@@ -11,10 +11,12 @@ from sqlmodel import func, select
 
 from dashboard.app import chores
 from dashboard.db import Database
+from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.audit import Actor
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist, first_seen
@@ -155,8 +157,30 @@ def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
 
     checklist.record_new(on)
 
-    assert look(on, app_id).words == "7 of 7 complete"
-    assert StepKey.EVENT not in kept(on, app_id)
+    assert look(on, app_id).words == "8 of 8 complete"
+    assert StepKey.DELIVERY not in kept(on, app_id)
+
+
+def test_an_admins_word_about_the_events_is_kept_once_and_proves_nothing(
+    on: Runtime, clock: FakeClock
+) -> None:
+    app = an_app(on.vault, routing=Routing.DIRECT)
+    with on.database.writing() as session:
+        session.add(app)
+    said_at = clock.now()
+    for name in ("admin@example.com", "other@example.com"):
+        actor, now = Actor(name=name), clock.now()
+        checklist.say_events_added(on.database, app.id, actor=actor, now=now)
+        clock.advance(hours=1)
+    checklist.record_new(on)
+
+    event = by_key(look(on, app.id))[StepKey.EVENT]
+
+    assert (event.is_done, event.said_at) == (False, said_at)
+    assert StepKey.EVENT not in kept(on, app.id)
+    with on.database.reading() as session:
+        (entry,) = session.exec(select(AuditEntry)).all()
+    assert (entry.act, entry.actor) == ("zoom_app.events_said", "admin@example.com")
 
 
 def test_an_event_that_recall_refuses_is_known_behind_a_subscription_by_api(
@@ -198,7 +222,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
 
     found = look(on, app_id)
 
-    assert found.words == "6 of 7 complete"
+    assert found.words == "7 of 8 complete"
     assert found.next is not None
     assert found.next.key is StepKey.ZOOM_VALIDATED
 

@@ -33,7 +33,7 @@ LATE = NOON + timedelta(minutes=30)
 
 DIRECT = [
     *(StepKey.SCOPES, StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED),
-    *(StepKey.REDIRECT, StepKey.USER, StepKey.MAPPING),
+    *(StepKey.EVENT, StepKey.REDIRECT, StepKey.USER, StepKey.MAPPING),
 ]
 
 
@@ -50,11 +50,14 @@ def step(key: StepKey, found: Facts) -> SetupStep:
 def test_users_of_an_own_server_are_added_there(vault: Vault) -> None:
     app = an_app(vault, token_custody=TokenCustody.OWN_SERVER)
 
-    user, redirect = step(StepKey.USER, facts(app)), step(StepKey.REDIRECT, facts(app))
+    user = step(StepKey.USER, facts(app))
 
     assert user.next == "Enter your callback URL and add your own account."
     assert user.target is Target.CONNECT
-    assert redirect.next.startswith("Enter your product's own redirect URL in Zoom.")
+    # Its redirect URL is the product's own: nothing here would ever prove it.
+    assert [one.key for one in list_steps(facts(app))] == [
+        key for key in ALL if key is not StepKey.REDIRECT
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,15 +148,6 @@ NOT_YET = {
         ),
         Target.CONNECT,
     ),
-    "nobody connected, and no events to add": (
-        {"routing": Routing.DIRECT},
-        StepKey.USER,
-        (
-            "Add the redirect URL in Zoom. Then open the connect page and connect your "
-            "own account."
-        ),
-        Target.CONNECT,
-    ),
     "no event, and nobody to make one": (
         {},
         StepKey.EVENT,
@@ -214,11 +208,47 @@ def test_what_is_only_proved_by_a_user_is_done_before_the_first_connects(
     assert current(facts(app, *ALL)) == []
 
 
-def test_with_direct_routing_no_events_are_waited_for(vault: Vault) -> None:
-    app = an_app(vault, routing=Routing.DIRECT)
-    seen = (StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED)
+AT_RECALL = (StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED)
 
-    assert current(facts(app, *seen)) == [StepKey.REDIRECT, StepKey.USER]
+
+def test_with_direct_routing_the_events_are_a_step_that_recall_proves(
+    vault: Vault,
+) -> None:
+    app = an_app(vault, routing=Routing.DIRECT)
+    ana = a_connection(app, display_name="Ana Nowak")
+    early = step(StepKey.EVENT, facts(app, *AT_RECALL))
+    late = step(StepKey.EVENT, facts(app, *AT_RECALL, StepKey.USER, user=ana))
+
+    assert current(facts(app, *AT_RECALL)) == [
+        *(StepKey.EVENT, StepKey.REDIRECT, StepKey.USER)
+    ]
+    assert early.next == (
+        "Add meeting.created and user.updated in Zoom, then save. The events go to "
+        "Recall, not here: the first meeting that Recall maps because of one proves it "
+        "later."
+    )
+    assert late.next == (
+        "Add meeting.created and user.updated in Zoom, then save. Schedule a meeting "
+        "in Zoom as Ana Nowak. Then press Check now on the connection's page. Don't "
+        "sync the meetings first: that maps them without an event."
+    )
+    assert (late.target, late.connection_id) == (Target.CONNECTION, ana.id)
+
+
+def test_an_admins_word_is_shown_and_completes_nothing(vault: Vault) -> None:
+    app = an_app(vault, routing=Routing.DIRECT)
+    found = facts(app, *AT_RECALL, events_said_at=NOON)
+
+    said, user = step(StepKey.EVENT, found), step(StepKey.USER, found)
+
+    assert not said.is_done
+    assert (said.tone, said.said_at) == ("waiting", NOON)
+    assert said.remark == (
+        "An admin said on 2026-11-23 12:00 UTC that both are added. Nothing has shown "
+        "it yet."
+    )
+    assert said.next.startswith("The events go to Recall, not here")
+    assert "two events" not in user.next
 
 
 def test_after_the_first_user_each_proof_has_its_turn_and_the_scopes_come_last(

@@ -11,6 +11,8 @@ from dashboard.models.staff import Role, Staff, StaffSession
 from dashboard.services.staff import sessions
 from tests.makers import NOON, FakeClock
 
+USUAL = sessions.Lifetime(idle=timedelta(hours=1), longest=timedelta(hours=12))
+
 
 @pytest.fixture
 def person(database: Database) -> Staff:
@@ -35,7 +37,9 @@ def begun(database: Database, person: Staff) -> str:
 
 def lasts(database: Database, secret: str, **later: float) -> bool:
     with database.reading() as session:
-        found = sessions.find(session, secret, now=NOON + timedelta(**later))
+        found = sessions.find(
+            session, secret, lifetime=USUAL, now=NOON + timedelta(**later)
+        )
     return found is not None
 
 
@@ -127,7 +131,9 @@ def test_of_these_sessions_those_that_last_are_named(
     def alive() -> set[str]:
         later = NOON + timedelta(minutes=61)
         with database.reading() as session:
-            return sessions.alive(session, [busy, idle, "unknown"], now=later)
+            return sessions.alive(
+                session, [busy, idle, "unknown"], lifetime=USUAL, now=later
+            )
 
     before = alive()
     with database.writing() as session:
@@ -142,7 +148,7 @@ def test_a_session_is_found_with_its_person_unless_deactivated(
 ) -> None:
     secret = begun(database, person)
     with database.reading() as session:
-        found = sessions.find(session, secret, now=NOON)
+        found = sessions.find(session, secret, lifetime=USUAL, now=NOON)
     with database.writing() as session:
         session.get_one(Staff, person.id).disabled_at = NOON
 
@@ -176,9 +182,9 @@ def test_sessions_that_ran_out_are_deleted(database: Database, person: Staff) ->
     used(database, kept, minutes=50)
     clock = FakeClock(NOON + timedelta(minutes=61))
 
-    number = sessions.forget_ended(database, clock)  # type: ignore[arg-type]  # a test's clock
+    number = sessions.forget_ended(database, USUAL, clock)  # type: ignore[arg-type]  # a test's clock
 
-    assert (number, sessions.forget_ended(database, clock)) == (1, 0)  # type: ignore[arg-type]  # as above
+    assert (number, sessions.forget_ended(database, USUAL, clock)) == (1, 0)  # type: ignore[arg-type]  # as above
     with database.reading() as session:
         [row] = session.exec(select(StaffSession)).all()
     assert row.id == sessions.hashed(kept)
@@ -187,8 +193,8 @@ def test_sessions_that_ran_out_are_deleted(database: Database, person: Staff) ->
 @pytest.mark.parametrize(
     ("used_after", "now_after"),
     [
-        (timedelta(0), sessions.IDLE),
-        (sessions.LASTS - timedelta(minutes=1), sessions.LASTS),
+        (timedelta(0), USUAL.idle),
+        (USUAL.longest - timedelta(minutes=1), USUAL.longest),
     ],
     ids=["idle", "busy"],
 )
@@ -203,8 +209,8 @@ def test_a_session_is_deleted_from_the_second_on_in_which_it_ends(
     before = FakeClock(NOON + now_after - timedelta(seconds=1))
     clock = FakeClock(NOON + now_after)
 
-    assert sessions.forget_ended(database, before) == 0  # type: ignore[arg-type]  # a test's clock
-    assert sessions.forget_ended(database, clock) == 1  # type: ignore[arg-type]  # as above
+    assert sessions.forget_ended(database, USUAL, before) == 0  # type: ignore[arg-type]  # a test's clock
+    assert sessions.forget_ended(database, USUAL, clock) == 1  # type: ignore[arg-type]  # as above
 
 
 def test_of_these_people_the_deactivated_are_named(

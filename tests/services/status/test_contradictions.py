@@ -1,7 +1,9 @@
 """What contradicts a proof starts the tests that decide, once."""
 
 from datetime import timedelta
+from uuid import uuid4
 
+import pytest
 from sqlmodel import Session, col, select
 
 from dashboard.models.check import Check, Finding, Source
@@ -9,11 +11,14 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit
 from dashboard.services.host import events
 from dashboard.services.runtime import Runtime
 from dashboard.services.status import contradictions
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import State
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps.apps import ZoomAppChanges
 from tests.fixtures.probes import Stage, a_stage
 from tests.makers import FakeClock, a_connection, a_webhook
 
@@ -92,17 +97,32 @@ def test_a_restore_ends_both_proofs_and_starts_the_tests_once(
     assert states(stage) == (State.NOT_PROVEN, State.VALID)
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (CircuitKind.ZOOM_APP, "Recall rejects the signature (401)."),
+        (CircuitKind.WORKSPACE, "Recall could not accept it (503)."),
+    ],
+)
 def test_a_pause_ends_recalls_proof_and_starts_its_test_once(
-    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
+    runtime: Runtime,
+    sandbox: RunningSandbox,
+    clock: FakeClock,
+    kind: CircuitKind,
+    reason: str,
 ) -> None:
     stage = proven(runtime, sandbox, clock)
     now = clock.now()
     with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app_id)
+        of = {CircuitKind.ZOOM_APP: app.id, CircuitKind.WORKSPACE: app.workspace_id}
+        paused_id = of[kind]
+        assert paused_id is not None
         pause = OpenCircuit(
-            id=stage.app_id,
-            kind=CircuitKind.ZOOM_APP,
+            id=paused_id,
+            kind=kind,
             is_holding=True,
-            reason="Recall rejects the signature (401).",
+            reason=reason,
             since=now,
             probe_at=now,
         )
@@ -116,6 +136,46 @@ def test_a_pause_ends_recalls_proof_and_starts_its_test_once(
         noted(session, stage, Source.RECALL_PROBE, clock.now())
     assert states(stage) == (State.VALID, State.VALID)
     assert contradictions.run_due(runtime.database, now=clock.now()) == 0
+
+
+def test_one_failure_and_anothers_pause_end_no_proof(
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
+) -> None:
+    stage = proven(runtime, sandbox, clock)
+    now = clock.now()
+    with runtime.database.writing() as session:
+        for of, is_holding in ((stage.app_id, False), (uuid4(), True)):
+            pause = OpenCircuit(
+                id=of,
+                kind=CircuitKind.ZOOM_APP,
+                is_holding=is_holding,
+                since=now,
+                probe_at=now,
+            )
+            session.add(pause)
+
+    assert states(stage) == (State.VALID, State.VALID)
+
+
+def test_a_proof_from_before_zoom_sent_elsewhere_counts_no_more(
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
+) -> None:
+    stage = proven(runtime, sandbox, clock)
+    for routing in (Routing.DIRECT, Routing.RELAY):
+        clock.advance(minutes=5)
+        changes = ZoomAppChanges(name="Notetaker", routing=routing)
+        credential_checks.change(
+            runtime, stage.app_id, changes, actor=audit.COMMAND_LINE
+        )
+
+    assert states(stage)[0] is State.NOT_PROVEN
+    changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
+    clock.advance(minutes=5)
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app_id)
+        session.add(a_webhook(app, received_at=clock.now()))
+    credential_checks.change(runtime, stage.app_id, changes, actor=audit.COMMAND_LINE)
+    assert states(stage)[0] is State.VALID
 
 
 def test_silence_is_noted_once_with_its_beginning_and_ends_with_an_event(

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from dashboard.clients.recall.operations import Operation
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.connections import check
 from dashboard.services.recall.rate_limits import RateLimiter, scope_of
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.on_demand import OnDemandChecks
@@ -129,3 +130,43 @@ def test_a_check_under_way_elsewhere_is_not_done_twice(
 
     assert checks.is_running([ana])
     assert asked(stage) == before
+
+
+def test_a_check_of_the_token_alone_is_not_all_that_a_question_needs(
+    stage: ConnectStage, checks: OnDemandChecks, ana: UUID, clock: FakeClock
+) -> None:
+    stage.sandbox.sync_meetings()
+    stage.sandbox.sync_meetings()
+    check.now(stage.runtime, ana)
+    clock.advance(minutes=2)
+    stage.sandbox.clock.set(clock.now())
+    check.run(stage.runtime, ana)
+    routine = stage.connection(ana)
+
+    ask(checks, ana)
+    of_the_user = stage.connection(ana)
+    checks.begin([ana], has_meeting=True)
+    checks.wait([ana])
+
+    assert of_the_user.mappings_seen_at == routine.mappings_seen_at
+    assert routine.token_checked_at == clock.now()
+    assert routine.mappings_seen_at != clock.now()
+    assert stage.connection(ana).mappings_seen_at == clock.now()
+
+
+def test_who_got_no_token_is_checked_again_however_soon(
+    stage: ConnectStage, checks: OnDemandChecks, ana: UUID, clock: FakeClock
+) -> None:
+    stage.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    ben = stage.connect(stage.sandbox.zoom_world.add_user(email="ben@example.com"))
+    stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
+    clock.advance(hours=2)  # the tokens that Recall had end
+    stage.sandbox.clock.set(clock.now())
+    check.now(stage.runtime, ana)
+    first = stage.connection(ana)
+    check.now(stage.runtime, ben.id)
+
+    ask(checks, ana)
+
+    assert first.token_cause is TokenCause.NO_TOKEN
+    assert stage.connection(ana).token_state is TokenState.RECONNECT_NEEDED

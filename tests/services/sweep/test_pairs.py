@@ -1,6 +1,7 @@
 """A doubted pair is tried at once; until it works, no user is checked or blamed."""
 
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 import pytest
@@ -22,7 +23,9 @@ from dashboard.services.connections import actions, check
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.acting import Problem, Who
 from dashboard.services.facts.zoom_apps import ASKED_EVERY, pair_problem
+from dashboard.services.host import events
 from dashboard.services.recall_apps import secrets
+from dashboard.services.repair import repair
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import pairs, sweep
 from dashboard.services.zoom_apps import apps, credential_checks
@@ -94,6 +97,24 @@ def test_a_pair_is_tried_again_soon_when_zoom_does_not_answer(
     assert unanswered.verdict is Verdict.RIGHT
     assert unanswered.pair_due_at == clock.now() - timedelta(minutes=30)
     assert app(two).checked_at == clock.now()
+
+
+def test_an_app_that_zoom_switched_off_is_green_for_none_of_its_users(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    ana, bo = rows(two)["ana@example.com"], rows(two)["bo@example.com"]
+    check.run(two.runtime, bo.id)
+    two.sandbox.zoom_world.switch(app_activation="disabled")
+    check.run(two.runtime, ana.id)
+
+    pairs.run_due(two.runtime)
+
+    with two.runtime.database.reading() as session:
+        read = facts.Reader(session, now=clock.now())
+        stands = [read(session.get_one(Connection, each.id)) for each in (ana, bo)]
+    assert rows(two)["bo@example.com"].token_state is TokenState.HEALTHY
+    assert [each.problem for each in stands] == [Problem.APP_DISABLED] * 2
+    assert not any(each.is_good for each in stands)
 
 
 @pytest.mark.parametrize("wording", WORDINGS)
@@ -205,6 +226,67 @@ def test_one_who_fails_alone_while_others_get_new_tokens_must_reconnect(
     assert rows(two)["ana@example.com"].token_state is TokenState.RECONNECT_NEEDED
     assert rows(two)["bo@example.com"].token_state is TokenState.HEALTHY
     assert app(two).pair_doubted_at is None
+
+
+def state_and_since(row: Connection) -> tuple[TokenState, datetime | None]:
+    return row.token_state, row.token_since
+
+
+def test_one_who_must_reconnect_does_so_until_they_have(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    two.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    two.sandbox.zoom_world.uninstall(two.app.client_id, two.ana.id)
+    ana, bo = rows(two)["ana@example.com"], rows(two)["bo@example.com"]
+    for each in (ana, bo, ana):
+        check.run(two.runtime, each.id)
+
+    found = [rows(two)["ana@example.com"]]
+    for each in (ana, bo, ana, ana, bo, ana):
+        later(two, clock, hours=0.7)
+        check.run(two.runtime, each.id)
+        found.append(rows(two)["ana@example.com"])
+
+    assert {row.token_cause for row in found} == {TokenCause.NOT_THE_APP}
+    # After repeated errors Recall gives the credential up: another state, once.
+    states = [state for (state, _), _ in groupby(found, key=state_and_since)]
+    assert states == [TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL]
+    assert app(two).pair_doubted_at is None
+
+
+def whose_after(stage: ConnectStage, clock: FakeClock, *emails: str) -> set[Who]:
+    """Check them one after the other; return who was to act at any time."""
+    found: set[Who] = set()
+    for email in emails:
+        check.run(stage.runtime, rows(stage)[email].id)
+        with stage.runtime.database.reading() as session:
+            read = facts.Reader(session, now=clock.now())
+            found |= {read(row).who for row in session.exec(select(Connection))}
+    return found
+
+
+@pytest.mark.parametrize("is_put_right", [False, True])
+def test_no_user_acts_for_a_token_that_only_a_set_clock_makes_look_new(
+    two: ConnectStage, clock: FakeClock, *, is_put_right: bool
+) -> None:
+    ana, bo = "ana@example.com", "bo@example.com"
+    two.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    check.run(two.runtime, rows(two)[bo].id)  # Recall has it for an hour
+    [there] = two.sandbox.recall_world.apps.values()
+    there.client_secret = "of another app"
+    later(two, clock, hours=0.2)
+
+    clock.advance(hours=-72)
+    repair.put_right(two.runtime.database, now=clock.now())
+    found = whose_after(two, clock, ana)
+    if is_put_right:
+        clock.advance(hours=72)
+        with two.runtime.database.writing() as session:
+            events.record_jump(session, seconds=72 * 3600, now=clock.now())
+    found |= whose_after(two, clock, bo, ana)
+
+    assert Who.USER not in found
+    assert rows(two)[bo].token_state is TokenState.HEALTHY
 
 
 def test_a_users_connect_that_recalls_wrong_copy_fails_doubts_the_pair(

@@ -429,3 +429,42 @@ def test_trouble_has_the_same_beginning_however_often_it_is_seen(
 
     assert status.tone == "trouble"
     assert beginnings == [NOON - 7 * HOUR] * 3
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [],
+        [(Source.RECALL_API, Finding.GONE)],
+        [(Source.RECALL_PROBE, Finding.GONE)],
+        [(Source.RECALL_API, Finding.GONE), (Source.RECALL_API, Finding.GOOD)],
+        [(Source.RECALL_API, Finding.GONE), (Source.RECALL_PROBE, Finding.GOOD)],
+        [(Source.RECALL_API, Finding.GONE), (Source.RECALL_API, Finding.FAILED)],
+        [(Source.RECALL_API, Finding.GONE), (Source.RECALL_CHALLENGE, Finding.NOTED)],
+        [(Source.RECALL_API, Finding.GOOD), (Source.RECALL_API, Finding.GONE)],
+        [(Source.RECALL_API, Finding.GONE), (Source.ZOOM_CHALLENGE, Finding.GOOD)],
+    ],
+)
+@pytest.mark.parametrize("made_hours_ago", [None, 30, 0])
+def test_the_apps_that_recall_deleted_are_those_whose_way_says_so(
+    database: Database,
+    vault: Vault,
+    seen: list[tuple[Source, Finding]],
+    made_hours_ago: int | None,
+) -> None:
+    made_at = None if made_hours_ago is None else NOON - HOUR * made_hours_ago
+    with database.writing() as session:
+        app = a_zoom_app(vault, recall_app_id=uuid4(), recall_created_at=made_at)
+        session.add(app)
+        session.flush()
+        app_id = app.id
+        for hours_ago, (source, finding) in zip((20, 10), seen, strict=False):
+            note(session, app_id, source, finding, hours_ago)
+
+    with database.reading() as session:
+        status = evidence.recall_status(
+            evidence.evidence(session, app_id, now=NOON), NOON
+        )
+        gone = evidence.deleted_in_recall(session, now=NOON)
+
+    assert (app_id in gone) is (status.title == "Deleted in Recall")

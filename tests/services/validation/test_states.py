@@ -6,6 +6,7 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.services.validation import evidence as validation
 from dashboard.services.validation.evidence import REPEATED_EVERY, State
 from dashboard.services.validation.rules import echoes_apart
+from dashboard.services.validation.states import is_within
 from tests.fixtures.validation import (
     HOUR,
     a_check,
@@ -209,3 +210,11 @@ def test_what_stands_first_in_a_cut_list_is_nobodys() -> None:
 
     assert echoes_apart([first], is_cut=True) is None
     assert echoes_apart([first, later], is_cut=True) is later
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(1, True), (-1, False), (-720, False)])
+def test_what_is_dated_ahead_makes_nothing_green(
+    hours: float,
+    counts: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    assert is_within(a_check(Source.ZOOM_CHALLENGE, GOOD, hours), NOON) is counts

@@ -15,6 +15,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
+from tests.fixtures.audit import AUDIT_LOG
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
 
 CLERK = audit.COMMAND_LINE
@@ -168,7 +169,7 @@ def test_the_audit_log_tells_what_was_changed_but_no_secret(runtime: Runtime) ->
     credential_checks.change(runtime, saved.zoom_app_id, changes, actor=CLERK)
 
     with runtime.database.reading() as session:
-        newest, oldest = audit.page(session)
+        oldest, newest = session.exec(AUDIT_LOG)
 
     assert (newest.act, oldest.act) == ("zoom_app.changed", "zoom_app.created")
     assert newest.subject.endswith("new secret token")

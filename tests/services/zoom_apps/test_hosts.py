@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 from sqlmodel import select
 
 from dashboard.clients.zoom.api import ZoomApi
@@ -26,11 +25,14 @@ from dashboard.services.marketplace.delivery_log import State
 from dashboard.services.rotation import at_zoom as secrets_by_api
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.apps import ZoomAppChanges
+from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.exchange_here import a_holding_stage, at_zoom
 from tests.fixtures.invitations import go, invite
 from tests.fixtures.ports import free_ports
-from tests.makers import a_zoom_app
+from tests.makers import CLIENT_SECRET, a_zoom_app
 
 ACTOR = audit.Actor(name="admin@example.com")
 CLIENTS = (
@@ -195,10 +197,75 @@ def test_a_refresh_that_names_another_host_moves_the_grant(
     assert asked == []
 
 
+def an_app_there(runtime: Runtime, sandbox: RunningSandbox) -> ZoomApp:
+    """Save an app that only the simulated Zoom knows, as one of commercial Zoom."""
+    there = sandbox.zoom_world.add_app(
+        name="Notetaker", client_secret=CLIENT_SECRET.get_secret_value()
+    )
+    row = a_zoom_app(runtime.vault, client_id=there.client_id)
+    with runtime.database.writing() as session:
+        session.add(row)
+    return row
+
+
+def moved(runtime: Runtime, row: ZoomApp, cloud: ZoomCloud | None) -> ZoomApp:
+    changes = ZoomAppChanges(name="Moved", routing=row.routing, zoom_cloud=cloud)
+    credential_checks.change(runtime, row.id, changes, actor=ACTOR)
+    with runtime.database.reading() as session:
+        return apps.get(session, row.id)
+
+
+def test_the_service_of_an_app_is_changed_once_it_accepts_the_pair(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    row = an_app_there(government, sandbox)
+
+    renamed = moved(government, row, None)
+    seen = moved(government, row, ZoomCloud.GOVERNMENT)
+
+    assert (renamed.zoom_cloud, renamed.verdict) == (row.zoom_cloud, row.verdict)
+    assert (seen.zoom_cloud, seen.verdict) == (ZoomCloud.GOVERNMENT, Verdict.RIGHT)
+    with government.database.reading() as session:
+        newest = session.exec(AUDIT_LOG).all()[-1]
+    assert newest.subject.endswith("; Zoom service: government")
+
+
+def test_a_service_that_does_not_know_the_app_changes_nothing(
+    runtime: Runtime, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ZoomOAuth, "government_url", sandbox.zoom_url)
+    row = a_zoom_app(runtime.vault)
+    with runtime.database.writing() as session:
+        session.add(row)
+
+    with pytest.raises(WrongCredentialsError, match="Nothing was changed") as caught:
+        moved(runtime, row, ZoomCloud.GOVERNMENT)
+
+    with runtime.database.reading() as session:
+        kept = apps.get(session, row.id)
+    assert caught.value.field == "cloud"
+    assert (kept.zoom_cloud, kept.name) == (ZoomCloud.COMMERCIAL, row.name)
+
+
+def test_a_service_that_cannot_be_asked_is_saved_as_unverified(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    row = an_app_there(government, sandbox)
+    moved(government, row, ZoomCloud.GOVERNMENT)
+
+    seen = moved(government, row, ZoomCloud.COMMERCIAL)  # nobody answers there
+
+    assert (seen.zoom_cloud, seen.verdict) == (ZoomCloud.COMMERCIAL, Verdict.UNKNOWN)
+
+
 def test_a_new_client_secret_is_asked_of_the_apps_zoom(
     government: Runtime, sandbox: RunningSandbox
 ) -> None:
-    there = sandbox.zoom_world.add_app(name="Notetaker", published=True)
+    there = sandbox.zoom_world.add_app(
+        name="Notetaker",
+        published=True,
+        client_secret=CLIENT_SECRET.get_secret_value(),
+    )
     row = a_zoom_app(
         government.vault,
         client_id=there.client_id,
@@ -207,12 +274,9 @@ def test_a_new_client_secret_is_asked_of_the_apps_zoom(
     )
     with government.database.writing() as session:
         session.add(row)
-    token = SecretStr(sandbox.zoom_world.issue_marketplace_token())
 
-    found = secrets_by_api.look_up(government, row.id, token)
-    secrets_by_api.rotate(government, row.id, token, actor=ACTOR)
+    secrets_by_api.rotate(government, row.id, actor=ACTOR)
 
     with government.database.reading() as session:
         stored = apps.client_secret(government.vault, apps.get(session, row.id))
-    assert found.name == "Notetaker"
     assert stored.get_secret_value() == there.client_secret

@@ -1,14 +1,16 @@
 """What is told of a topic: drawn once for a role and version, at a bounded limit."""
 
 from collections.abc import Collection, Iterable
+from uuid import UUID
 
 import pytest
 
 from dashboard.models.staff import Role
 from dashboard.web.live.board import Board, Fragment, RateLimit
+from dashboard.web.signin import Onlooker
 
-ADMIN = ("overview", Role.ADMIN)
-SUPPORT = ("overview", Role.SUPPORT)
+ADMIN = ("overview", Onlooker(Role.ADMIN))
+SUPPORT = ("overview", Onlooker(Role.SUPPORT))
 
 
 class Artist:
@@ -16,13 +18,15 @@ class Artist:
 
     def __init__(self) -> None:
         self.html = b"<p>\r\none\n</p>"
-        self.drawn: list[tuple[str, Role]] = []
+        self.drawn: list[tuple[str, Onlooker]] = []
 
-    def __call__(self, topic: str, roles: Collection[Role]) -> dict[Role, Fragment]:
-        self.drawn += [(topic, role) for role in roles]
+    def __call__(
+        self, topic: str, onlookers: Collection[Onlooker]
+    ) -> dict[Onlooker, Fragment]:
+        self.drawn += [(topic, each) for each in onlookers]
         if topic != "overview":
             return {}
-        return dict.fromkeys(roles, Fragment(f"/{topic}", self.html))
+        return dict.fromkeys(onlookers, Fragment(f"/{topic}", self.html))
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def board(artist: Artist) -> Board:
 
 
 def update(
-    board: Board, version: str, now_s: float, *watched: tuple[str, Role]
+    board: Board, version: str, now_s: float, *watched: tuple[str, Onlooker]
 ) -> None:
     named = {topic: version for topic, _ in watched or [ADMIN]}
     board.update(watched or [ADMIN], named, now_s=now_s)
@@ -68,7 +72,8 @@ def test_the_same_version_is_drawn_once_for_a_role(
     for now_s in range(10):
         update(board, "1", now_s, ADMIN, ADMIN, SUPPORT)
 
-    assert sorted(artist.drawn) == sorted([ADMIN, SUPPORT])
+    assert set(artist.drawn) == {ADMIN, SUPPORT}
+    assert len(artist.drawn) == 2
 
 
 def test_a_thousand_changes_in_ten_seconds_are_drawn_a_dozen_times(
@@ -93,7 +98,7 @@ def test_the_last_of_a_burst_is_never_lost(board: Board, artist: Artist) -> None
 
 
 def test_nobody_need_look_while_no_topic_may_be_told_of(board: Board) -> None:
-    other = ("webhooks", Role.ADMIN)
+    other = ("webhooks", Onlooker(Role.ADMIN))
     for number in range(3):
         board.update([ADMIN], {"overview": str(number)}, now_s=100)
     alone = board.opens_s
@@ -150,9 +155,9 @@ def test_html_of_several_lines_is_one_event(board: Board) -> None:
 
 
 def test_of_what_cannot_be_drawn_only_the_name_is_told(board: Board) -> None:
-    update(board, "1", 0, ("webhooks", Role.ADMIN))
+    update(board, "1", 0, ("webhooks", Onlooker(Role.ADMIN)))
 
-    message = board.message("webhooks", Role.ADMIN)
+    message = board.message("webhooks", Onlooker(Role.ADMIN))
 
     assert (message.body, message.is_drawn) == (
         b"event: changed\ndata: webhooks\n",
@@ -160,9 +165,19 @@ def test_of_what_cannot_be_drawn_only_the_name_is_told(board: Board) -> None:
     )
 
 
+def test_people_with_other_limits_are_sent_other_messages(
+    board: Board, artist: Artist
+) -> None:
+    limited = ("overview", Onlooker(Role.SUPPORT, frozenset({UUID(int=1)})))
+
+    update(board, "1", 0, SUPPORT, limited)
+
+    assert set(artist.drawn) == {SUPPORT, limited}
+
+
 def test_what_nobody_watches_is_forgotten(board: Board, artist: Artist) -> None:
     update(board, "1", 0)
-    update(board, "1", 0, ("webhooks", Role.ADMIN))
+    update(board, "1", 0, ("webhooks", Onlooker(Role.ADMIN)))
 
     update(board, "1", 0)
 

@@ -53,9 +53,11 @@ def test_a_session_that_has_ended_ends_its_streams(
     with database.writing() as session:
         a_person_too = session.get_one(Staff, person.staff_id)
         if what == "role":
-            accounts.set_role(session, a_person_too, Role.SUPPORT)
+            accounts.set_role(
+                session, a_person_too, Role.SUPPORT, actor=audit.COMMAND_LINE
+            )
         elif what == "disabled":
-            accounts.disable(session, a_person_too, now=NOON)
+            accounts.disable(session, a_person_too, actor=audit.COMMAND_LINE, now=NOON)
         elif what == "signed out":
             sessions.end(session, person.session_id)
         audit.record(session, audit.COMMAND_LINE, "test.done", subject="", now=NOON)

@@ -15,7 +15,7 @@ from dashboard.web.live import watcher as watching
 from dashboard.web.live.board import Board, Message
 from dashboard.web.live.streams import EventStream
 from dashboard.web.live.watcher import NoPlaceError
-from dashboard.web.signin import Person
+from dashboard.web.signin import Onlooker, Person
 from tests.fixtures.live import (
     LONG_S,
     Artist,
@@ -151,7 +151,7 @@ def test_where_all_changes_all_the_time_every_page_has_its_turn(
     make: Make, reader: Person
 ) -> None:
     class Restless(Board):
-        def message(self, topic: str, role: Role) -> Message:
+        def message(self, topic: str, onlooker: Onlooker) -> Message:
             return Message(b"", uuid4().hex, is_drawn=False)
 
     watcher = make()

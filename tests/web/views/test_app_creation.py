@@ -12,12 +12,16 @@ from flask.testing import FlaskClient
 from sqlmodel import select
 from werkzeug.test import TestResponse
 
+from dashboard.clients.zoom.hosts import ZoomHost
+from dashboard.clients.zoom.marketplace_apps import ZoomMarketplaceApps
+from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.models.audit import AuditEntry
 from dashboard.models.staff import Role, Staff
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import ZoomApp, ZoomCloud
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.sandbox.zoom.oauth import SERVER_APP
 from dashboard.sandbox.zoom.records import ZoomApp as AtZoom
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup.steps import StepKey
@@ -158,6 +162,91 @@ def test_the_answers_of_the_first_page_are_kept(
     assert hidden["contact_email"] == "admin@example.com"
     assert "user:read:list_users:admin" in there.scopes
     assert "user:read:token:admin" in there.scopes
+
+
+def with_server_app(sandbox: RunningSandbox, **over: str) -> dict[str, str]:
+    state = sandbox.zoom_world.state
+    return {
+        "token": "",
+        "server_account_id": state.account_id,
+        "server_client_id": SERVER_APP,
+        "server_client_secret": state.server_app_secret,
+        **over,
+    }
+
+
+def test_a_server_app_gets_the_token_and_neither_is_stored(
+    admin: FlaskClient, sandbox: RunningSandbox, runtime: Runtime
+) -> None:
+    created = create(admin, sandbox, **with_server_app(sandbox))
+    done = finish(admin, made_of(created), at_zoom(sandbox).secret_token)
+
+    assert ALL_THERE in done.text
+    (row,) = kept(runtime)
+    secret = sandbox.zoom_world.state.server_app_secret
+    assert secret not in created.text + done.text
+    assert row.marketplace_app_id == at_zoom(sandbox).app_id
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"server_client_secret": "wrong"}, "Zoom rejects this client ID with this"),
+        ({"server_account_id": "wrong"}, "no token for this account ID"),
+        ({"server_client_id": ""}, "Enter the client ID."),
+        ({"server_client_secret": ""}, "Enter the client secret."),
+    ],
+)
+def test_a_server_app_that_gets_no_token_is_one_sentence_and_nothing_is_created(
+    admin: FlaskClient,
+    sandbox: RunningSandbox,
+    runtime: Runtime,
+    *,
+    over: dict[str, str],
+    said: str,
+) -> None:
+    answer = create(admin, sandbox, **with_server_app(sandbox, **over))
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert sandbox.zoom_world.state.apps == {}
+    assert kept(runtime) == []
+
+
+def test_an_app_of_zoom_for_government_is_created_there(
+    admin: FlaskClient,
+    sandbox: RunningSandbox,
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def watched(kind: type[ZoomHost]) -> None:
+        at = kind.at
+
+        def there(self: ZoomHost, url: str) -> ZoomHost:
+            asked.append(url)
+            return at(self, url)
+
+        monkeypatch.setattr(kind, "government_url", sandbox.zoom_url)
+        monkeypatch.setattr(kind, "at", there)
+
+    watched(ZoomMarketplaceApps)
+    watched(ZoomOAuth)
+    first = admin.get(
+        "/zoom-apps/new/scopes?app=for_me&kind=user_level&external=no"
+        "&scope_style=granular&cloud=government",
+        follow_redirects=True,
+    )
+    hidden = page_of(first).select_one("input[name=cloud]")
+    assert hidden is not None
+
+    created = create(admin, sandbox, cloud=str(hidden["value"]))
+    finish(admin, made_of(created), at_zoom(sandbox).secret_token)
+
+    (row,) = kept(runtime)
+    assert row.zoom_cloud is ZoomCloud.GOVERNMENT
+    assert len(asked) >= 3  # created, verified, configured
 
 
 def test_zoom_makes_no_app_with_legacy_scopes(admin: FlaskClient) -> None:
@@ -415,9 +504,7 @@ def test_support_may_not(as_role: SignIn) -> None:
     assert support.post(f"{MADE}/undo").status_code == 403
 
 
-@pytest.mark.parametrize(
-    "field", ["name", "contact_name", "contact_email", "company", "token"]
-)
+@pytest.mark.parametrize("field", ["name", "contact_name", "contact_email", "company"])
 def test_each_field_is_asked_for(
     admin: FlaskClient, sandbox: RunningSandbox, field: str
 ) -> None:
@@ -426,3 +513,12 @@ def test_each_field_is_asked_for(
     assert answer.status_code == 422
     assert len(page_of(answer).select(f"#{field}-error")) == 1
     assert sandbox.zoom_world.state.apps == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_zoom_service_that_there_is_none_of_is_no_error(
+    admin: FlaskClient, method: str
+) -> None:
+    answer = admin.open(f"{FOR_ME}?cloud=moon", method=method, data={"cloud": "moon"})
+
+    assert answer.status_code in (200, 303, 422)

@@ -425,3 +425,63 @@ def test_a_page_that_does_not_exist_is_not_found(user: FlaskClient) -> None:
     assert user.get("/connect/nobody-0000").status_code == 404
     assert user.get("/connect/%00").status_code == 404
     assert user.post("/connect/nobody-0000").status_code == 404
+
+
+def test_a_plain_link_carries_references_and_leads_back(
+    admin: FlaskClient, user: FlaskClient, stage: ConnectStage
+) -> None:
+    admin.post(
+        f"/zoom-apps/{stage.app.id}/button",
+        data={"origins": "https://app.example.com"},
+    )
+    carried = {
+        "reference": "u-1041",
+        "tag": ["vip", "eu"],
+        "return_url": "https://app.example.com/settings?tab=2",
+    }
+
+    shown = user.get(f"/connect/{stage.app.slug}", query_string=carried)
+    fields = {
+        str(each["name"]): str(each["value"])
+        for each in BeautifulSoup(shown.text, "html.parser").select(
+            "form input[type=hidden]:not([name=tag])"
+        )
+    }
+    pressed = user.post(f"/connect/{stage.app.slug}", data=fields | {"tag": ["vip"]})
+    query = allow(stage, pressed)
+    ended = user.get(CALLBACK, query_string=query, follow_redirects=True)
+
+    with stage.runtime.database.reading() as session:
+        row = session.exec(select(Connection)).one()
+    [button] = BeautifulSoup(ended.text, "html.parser").select("a.btn-primary")
+    assert (row.reference, row.tags) == ("u-1041", "vip")
+    assert not row.is_reference_verified
+    assert str(button["href"]) == (
+        f"https://app.example.com/settings?tab=2&status=connected&connection={row.id}"
+    )
+
+
+def test_a_user_who_declines_is_led_back_with_that_and_to_allowed_origins_only(
+    admin: FlaskClient, user: FlaskClient, stage: ConnectStage
+) -> None:
+    def declined(return_url: str) -> list[str]:
+        pressed = user.post(
+            f"/connect/{stage.app.slug}", data={"return_url": return_url}
+        )
+        query = {"state": query_of(pressed.location)["state"], "error": "access_denied"}
+        ended = user.get(CALLBACK, query_string=query, follow_redirects=True)
+        links = BeautifulSoup(ended.text, "html.parser").select("a.btn-primary")
+        return [str(link["href"]) for link in links]
+
+    admin.post(
+        f"/zoom-apps/{stage.app.id}/button",
+        data={"origins": "https://app.example.com"},
+    )
+    allowed = declined("https://app.example.com/x")
+    other = declined("https://app.example.com.evil.example/x")
+    admin.post(f"/zoom-apps/{stage.app.id}/button", data={"origins": ""})
+    no_more = declined("https://app.example.com/x")
+
+    again = f"/connect/{stage.app.slug}"
+    assert allowed == ["https://app.example.com/x?status=declined", again]
+    assert other == no_more == [again]

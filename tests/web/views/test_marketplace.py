@@ -36,9 +36,9 @@ def saved(runtime: Runtime, **over: Any) -> UUID:
     return app.id
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [one for one in Role if one is not Role.AUDITOR])
 @pytest.mark.parametrize("page", PAGES)
-def test_admin_and_support_read_every_page_and_no_secret(
+def test_who_reads_zoom_apps_reads_every_page_and_no_secret(
     runtime: Runtime, as_role: SignIn, role: Role, page: str
 ) -> None:
     app_id = saved(runtime)
@@ -47,7 +47,7 @@ def test_admin_and_support_read_every_page_and_no_secret(
 
     assert answer.status_code == 200
     assert not [one for one in SECRETS if one in answer.text]
-    if role is Role.SUPPORT:
+    if role is not Role.ADMIN:
         assert not BeautifulSoup(answer.text, "html5lib").select("main form")
 
 

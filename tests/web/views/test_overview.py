@@ -36,7 +36,7 @@ def test_support_is_told_without_a_link_it_may_not_follow(as_role: SignIn) -> No
     assert "/zoom-apps/new" not in links(page)
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.OPERATOR, Role.ADMIN])
 def test_each_trouble_has_its_action(
     as_role: SignIn, runtime: Runtime, role: Role
 ) -> None:

@@ -96,7 +96,8 @@ def test_a_list_that_cannot_be_had_is_said_on_a_page_that_works(
 
 
 def gone_app(stage: AdoptingStage, routing: Routing = Routing.RELAY) -> ZoomApp:
-    app = stage.here(recall_app_id=uuid4(), recall_created_at=NOON, routing=routing)
+    made_at = NOON - timedelta(minutes=2)
+    app = stage.here(recall_app_id=uuid4(), recall_created_at=made_at, routing=routing)
     with stage.runtime.database.writing() as session:
         evidence.record(
             session,
@@ -104,7 +105,7 @@ def gone_app(stage: AdoptingStage, routing: Routing = Routing.RELAY) -> ZoomApp:
             source=Source.RECALL_API,
             finding=Finding.GONE,
             detail="Recall has no such app.",
-            at=NOON + timedelta(minutes=1),
+            at=NOON - timedelta(minutes=1),
         )
     return app
 

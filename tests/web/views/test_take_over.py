@@ -6,9 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlmodel import select
 
+from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.models.connection import ConnectAttempt, Connection
 from dashboard.models.watch import Milestone
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import ZoomApp, ZoomCloud
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
@@ -61,6 +62,21 @@ def test_an_app_is_taken_over_and_its_page_says_so(
     assert "Zoom accepted the client ID and client secret" in answer.text
     assert "The secrets stored here were sent to Recall" in answer.text
     assert not any(secret in answer.text for secret in SECRETS)
+
+
+def test_an_app_of_zoom_for_government_is_taken_over_as_such(
+    admin: FlaskClient,
+    stage: AdoptingStage,
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ZoomOAuth, "government_url", sandbox.zoom_url)
+    there = stage.by_hand()
+
+    admin.post(url(stage, there), data={**TYPED, "cloud": "government"})
+
+    (app,) = stage.all()
+    assert app.zoom_cloud is ZoomCloud.GOVERNMENT
 
 
 def test_pressing_again_leads_to_the_same_page(

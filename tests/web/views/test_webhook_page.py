@@ -54,7 +54,7 @@ def soup(browser: FlaskClient, url: str, **headers: str) -> BeautifulSoup:
     return BeautifulSoup(answer.text, "html5lib")
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
 def test_a_body_is_shown_redacted(
     as_role: SignIn, webhook: Webhook, role: Role
 ) -> None:

@@ -87,7 +87,7 @@ def test_bytes_in_and_out_are_held_against_each_other(
     assert "Dropped: authorization x-forwarded-for" in shown
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
 def test_everybody_may_verify_again_and_sees_no_secret(
     as_role: SignIn, webhook: Webhook, role: Role, headers: dict[str, str]

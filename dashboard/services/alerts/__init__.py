@@ -1,0 +1,4 @@
+"""Alerts: what needs attention, said to staff once, and that it is over.
+
+May import every other room.
+"""

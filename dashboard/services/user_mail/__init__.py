@@ -1,0 +1,4 @@
+"""Mail to users: invitations, a reminder, links to reconnect.
+
+May import `connect`, `invitations`, `outbox` and what is below them.
+"""

@@ -1,0 +1,121 @@
+"""docs/asvs.md: every item of levels 1 and 2 once, and the tests it names exist."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STATES = {"met", "in part", "does not apply", "the operator's"}
+# The items of levels 1 and 2 of version 5.0.0, section by section (read 2026-11-30).
+ITEMS = {
+    "1.1": [1, 2],
+    "1.2": [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    "1.3": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    "1.4": [1, 2, 3],
+    "1.5": [1, 2],
+    "2.1": [1, 2, 3],
+    "2.2": [1, 2, 3],
+    "2.3": [1, 2, 3, 4],
+    "2.4": [1],
+    "3.2": [1, 2],
+    "3.3": [1, 2, 3, 4],
+    "3.4": [1, 2, 3, 4, 5, 6],
+    "3.5": [1, 2, 3, 4, 5],
+    "3.7": [1, 2],
+    "4.1": [1, 2, 3],
+    "4.2": [1],
+    "4.3": [1, 2],
+    "4.4": [1, 2, 3, 4],
+    "5.1": [1],
+    "5.2": [1, 2, 3],
+    "5.3": [1, 2],
+    "5.4": [1, 2, 3],
+    "6.1": [1, 2, 3],
+    "6.2": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    "6.3": [1, 2, 3, 4],
+    "6.4": [1, 2, 3, 4],
+    "6.5": [1, 2, 3, 4, 5],
+    "6.6": [1, 2, 3],
+    "6.8": [1, 2, 3, 4],
+    "7.1": [1, 2, 3],
+    "7.2": [1, 2, 3, 4],
+    "7.3": [1, 2],
+    "7.4": [1, 2, 3, 4, 5],
+    "7.5": [1, 2],
+    "7.6": [1, 2],
+    "8.1": [1, 2],
+    "8.2": [1, 2, 3],
+    "8.3": [1],
+    "8.4": [1],
+    "9.1": [1, 2, 3],
+    "9.2": [1, 2, 3, 4],
+    "10.1": [1, 2],
+    "10.2": [1, 2],
+    "10.3": [1, 2, 3, 4],
+    "10.4": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    "10.5": [1, 2, 3, 4, 5],
+    "10.6": [1, 2],
+    "10.7": [1, 2, 3],
+    "11.1": [1, 2],
+    "11.2": [1, 2, 3],
+    "11.3": [1, 2, 3],
+    "11.4": [1, 2, 3, 4],
+    "11.5": [1],
+    "11.6": [1],
+    "12.1": [1, 2, 3],
+    "12.2": [1, 2],
+    "12.3": [1, 2, 3, 4],
+    "13.1": [1],
+    "13.2": [1, 2, 3, 4, 5],
+    "13.3": [1, 2],
+    "13.4": [1, 2, 3, 4, 5],
+    "14.1": [1, 2],
+    "14.2": [1, 2, 3, 4],
+    "14.3": [1, 2, 3],
+    "15.1": [1, 2, 3],
+    "15.2": [1, 2, 3],
+    "15.3": [1, 2, 3, 4, 5, 6, 7],
+    "16.1": [1],
+    "16.2": [1, 2, 3, 4, 5],
+    "16.3": [1, 2, 3, 4],
+    "16.4": [1, 2, 3],
+    "16.5": [1, 2, 3],
+    "17.1": [1],
+    "17.2": [1, 2, 3, 4],
+    "17.3": [1, 2],
+}
+ROW = re.compile(
+    r"^\| (\d+\.\d+\.\d+) \| ([12]) \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE
+)
+
+
+def rows() -> list[tuple[str, ...]]:
+    return ROW.findall((ROOT / "docs" / "asvs.md").read_text())
+
+
+def test_every_item_is_there_once() -> None:
+    wanted = Counter(
+        f"{section}.{number}"
+        for section, numbers in ITEMS.items()
+        for number in numbers
+    )
+
+    assert Counter(item for item, *_ in rows()) == wanted
+
+
+def test_every_item_says_how_it_stands_and_why() -> None:
+    assert {state for *_, state, _ in rows()} <= STATES
+    assert [item for item, *_, why in rows() if not why.strip()] == []
+
+
+@pytest.mark.parametrize(
+    "item", [pytest.param((item, why), id=item) for item, *_, why in rows()]
+)
+def test_the_tests_it_names_exist(item: tuple[str, str]) -> None:
+    for named in re.findall(r"`(tests/[^`]+)`", item[1]):
+        path, _, name = named.partition("::")
+        text = (ROOT / path).read_text()
+
+        assert not name or re.search(rf"^\s*def {name}\b", text, re.MULTILINE), named
