@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
 from tests.conftest import PASSWORD
+from tests.fixtures.browsing import another_page
 from tests.fixtures.moved_clock import EMAIL, bare
 
 __all__ = ["bare"]
@@ -48,7 +49,7 @@ class Person:
 
     def press(self, name: str) -> None:
         """Press a button and come to a page."""
-        with self.page.expect_navigation():
+        with another_page(self.page):
             self.click(self.page.get_by_role("button", name=name, exact=True))
         self.look()
 
@@ -61,7 +62,7 @@ class Person:
             self.page = opened.value
             self.page.wait_for_load_state()
         else:
-            with self.page.expect_navigation():
+            with another_page(self.page):
                 self.click(link)
         self.look()
 

@@ -198,6 +198,7 @@ def test_an_app_is_set_up_and_step_up_takes_its_code_or_the_passkey(
     page.get_by_role("button", name="Confirm").click()
     codes = codes_on(page)
     page.get_by_role("link", name="I have stored them").click()
+    heading(page, "Staff")
     page.goto("/account/second-factor")
     page.get_by_label("Name").fill("Laptop")
     page.get_by_role("button", name="Add a passkey").click()
