@@ -29,6 +29,7 @@ from dashboard.vault import Vault
 from dashboard.web.live.watcher import watcher_of
 from tests.fixtures.routing import use_lazy_rules
 from tests.fixtures.slow_work import refuse_slow_work
+from tests.fixtures.terminal import logs_as_before
 from tests.makers import NOON, FakeClock
 
 pytest_plugins = ["tests.fixtures.connect", "tests.fixtures.databases"]
@@ -64,6 +65,12 @@ def _push_request_context() -> None:
 def _leave_no_transaction_open() -> Iterator[None]:
     yield
     assert not transactions.number(), "a writing transaction is open after the test"
+
+
+@pytest.fixture(autouse=True)
+def _leave_logs_as_they_were() -> Iterator[None]:
+    with logs_as_before():
+        yield
 
 
 @pytest.fixture

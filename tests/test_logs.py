@@ -13,7 +13,6 @@ import structlog
 from dashboard import logs
 from dashboard.logs import Format, Level, Outage, Outages
 from tests.fixtures.processor_time import is_quick
-from tests.fixtures.terminal import logs_as_before
 
 FORGED = '\n{"event": "session.begun", "actor": "admin@example.com"}\n'
 
@@ -21,8 +20,7 @@ FORGED = '\n{"event": "session.begun", "actor": "admin@example.com"}\n'
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     hook = threading.excepthook
-    with logs_as_before():
-        yield
+    yield
     threading.excepthook = hook
     logging.captureWarnings(capture=False)
 

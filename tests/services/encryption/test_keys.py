@@ -21,7 +21,6 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.encryption import keys
 from dashboard.settings import Settings, load, new_key, parse_keys, read_or_make_file
 from dashboard.vault import Vault
-from tests.fixtures.terminal import logs_as_before
 from tests.fixtures.transactions import Transactions
 from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
 
@@ -199,10 +198,9 @@ def test_files_that_others_can_read_are_named(
     (tmp_path / ".env").write_text("")
     (tmp_path / ".env").chmod(0o644)
 
-    with logs_as_before():
-        logs.set_up()
-        for _ in range(2):  # the second finds the key that the first one made
-            keys.open_vault(a_settings(tmp_path), database)
+    logs.set_up()
+    for _ in range(2):  # the second finds the key that the first one made
+        keys.open_vault(a_settings(tmp_path), database)
 
     said = capsys.readouterr().err
     assert f"chmod 600 {tmp_path / '.env'}" in said

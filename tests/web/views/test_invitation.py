@@ -17,7 +17,6 @@ from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, query_of
 from tests.fixtures.connect_pages import CALLBACK, connect, heading
 from tests.fixtures.invitations import invite, now_of, reconnect_link
-from tests.fixtures.terminal import logs_as_before
 from tests.makers import FakeClock
 
 WRONG = "Another Zoom account"
@@ -198,9 +197,8 @@ def test_a_page_that_fails_keeps_the_secret_out_of_the_log(
     app.view_functions["invited.show"] = public(fail)
     secret = "s" * 43
 
-    with logs_as_before():
-        logs.set_up()
-        answer = app.test_client().get(f"/connect/page/i/{secret}")
+    logs.set_up()
+    answer = app.test_client().get(f"/connect/page/i/{secret}")
 
     assert answer.status_code == 500
     logged = capsys.readouterr().err

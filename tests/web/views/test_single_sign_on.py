@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlmodel import col, delete, select
 from werkzeug.test import TestResponse
 
+from dashboard import logs
 from dashboard.app import build_runtime, create_app
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
@@ -268,17 +269,19 @@ def test_nothing_of_a_token_is_logged(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    logs.set_up()
     caplog.set_level(logging.INFO)
     sandbox.oidc_world.switch(wrong_key=True)
     browser = browse()
     sent = begin(browser).location
     back = simulated.decide(sent, "idp-ada")
-    caplog.clear()  # the test's own browser
+    capsys.readouterr()  # the test's own browser
 
     answer = come_back(browser, back)
 
     assert answer.status_code == 403
-    logged = f"{caplog.text}{capsys.readouterr()}"
+    logged = capsys.readouterr().err
+    assert f"{sandbox.oidc_url}/token" in logged
     assert "single_sign_on.refused" in logged
     code = simulated.query_of(back)["code"]
     secret = simulated.CLIENT_SECRET.get_secret_value()
