@@ -64,8 +64,6 @@ NOT_ASKED = {
     "workspaces.check": "asks Recall whether the stored key works",
     "zoom_apps.adopt": "names an app in Recall; gives it the secrets stored here",
     "zoom_apps.check": "asks Zoom whether the stored pair works",
-    "sessions.end_all": "takes rights away, and must not wait",
-    "sessions.end_one": "takes rights away, and must not wait",
     "zoom_apps.create_in_recall": "gives Recall the secrets stored here; changes none",
     "zoom_apps.events_added": "notes an admin's word in the checklist",
     "zoom_apps.probe": "sends a self-test",
@@ -130,8 +128,6 @@ OWN_NOT_ASKED = {
     "account.proof_options": "a challenge for the proof",
     "account.rename_passkey": "a name",
     "account.take_proof": "takes the proof",
-    "sessions.end_others": "takes rights away, and must not wait",
-    "sessions.end_own": "takes rights away, and must not wait",
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, url_for
+from flask import Blueprint, Response, flash, request, url_for
 
 from dashboard.errors import NotFoundError
 from dashboard.models.staff import Staff
@@ -58,8 +58,16 @@ def rows(staff_id: UUID) -> list[Row]:
     return sorted(found, key=lambda row: not row.is_this)
 
 
+def _is_elsewhere() -> bool:
+    """Whether it is about a session other than this browser's; signing out is free."""
+    who = signin.signed_in_person()
+    return (request.view_args or {}).get("handle") not in {
+        row.handle for row in rows(who.staff_id) if row.is_this
+    }
+
+
 @bp.post("/account/sessions/<handle>/end")
-@signed_in(before_set_up=True)
+@signed_in(before_set_up=True, fresh=_is_elsewhere)
 def end_own(handle: str) -> Response:
     """End one of one's own sessions; this one too."""
     who = signin.signed_in_person()
@@ -69,7 +77,7 @@ def end_own(handle: str) -> Response:
 
 
 @bp.post("/account/sessions/end-others")
-@signed_in(before_set_up=True)
+@signed_in(before_set_up=True, fresh=True)
 def end_others() -> Response:
     """End all of one's own sessions but this one."""
     who = signin.signed_in_person()
@@ -81,7 +89,7 @@ def end_others() -> Response:
 
 
 @bp.post("/staff/<uuid:staff_id>/sessions/<handle>/end")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def end_one(staff_id: UUID, handle: str) -> Response:
     """End a session of somebody."""
     person = accounts.get(db(), staff_id)
@@ -92,7 +100,7 @@ def end_one(staff_id: UUID, handle: str) -> Response:
 
 
 @bp.post("/staff/<uuid:staff_id>/sessions/end")
-@requires(Permission.STAFF_WRITE)
+@requires(Permission.STAFF_WRITE, fresh=True)
 def end_all(staff_id: UUID) -> Response:
     """End every session of somebody."""
     person = accounts.get(db(), staff_id)

@@ -282,6 +282,47 @@ def test_all_others_are_ended_at_once(
     assert [is_in(each) for each in (browser, *others)] == [True, False, False]
 
 
+def age_proof(runtime: Runtime, clock: FakeClock) -> None:
+    with runtime.database.writing() as session:
+        for row in session.exec(select(StaffSession)):
+            row.proven_at = clock.now() - timedelta(minutes=11)
+            session.add(row)
+
+
+@pytest.mark.parametrize("whose", ["one", "others", "a person's one", "a person's all"])
+def test_a_session_elsewhere_is_ended_after_a_new_proof_only(
+    app: Flask, runtime: Runtime, browser: FlaskClient, clock: FakeClock, whose: str
+) -> None:
+    person = other_person(runtime) if "person" in whose else own_person(runtime)
+    other = browser_of(app, runtime, person)
+    is_own = "person" not in whose
+    handle = handles(browser, "/account" if is_own else f"/staff/{person.id}")[-1]
+    age_proof(runtime, clock)
+    path = {
+        "one": f"/account/sessions/{handle}/end",
+        "others": "/account/sessions/end-others",
+        "a person's one": f"/staff/{person.id}/sessions/{handle}/end",
+        "a person's all": f"/staff/{person.id}/sessions/end",
+    }[whose]
+
+    answer = browser.post(path, base_url=HTTPS)
+
+    assert answer.status_code == 422
+    assert "Confirm it" in answer.text
+    assert is_in(other)
+
+
+def test_to_sign_out_here_takes_no_proof(
+    runtime: Runtime, browser: FlaskClient, clock: FakeClock
+) -> None:
+    [handle] = handles(browser)
+    age_proof(runtime, clock)
+
+    browser.post(f"/account/sessions/{handle}/end", base_url=HTTPS)
+
+    assert not is_in(browser)
+
+
 def test_a_session_that_ran_out_is_not_listed(
     app: Flask, runtime: Runtime, person: Staff, clock: FakeClock
 ) -> None:
@@ -292,8 +333,16 @@ def test_a_session_that_ran_out_is_not_listed(
 
 
 def other_person(runtime: Runtime) -> Staff:
+    return person_of(runtime, "other@example.com")
+
+
+def own_person(runtime: Runtime) -> Staff:
+    return person_of(runtime, "ana@example.com")
+
+
+def person_of(runtime: Runtime, email: str) -> Staff:
     with runtime.database.reading() as session:
-        found = accounts.find_by_email(session, "other@example.com")
+        found = accounts.find_by_email(session, email)
     assert found is not None
     return found
 
